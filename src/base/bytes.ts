@@ -1,0 +1,79 @@
+/**
+ * Bytes in, bytes out: copying, comparing and writing numbers at an offset.
+ * Writers take `(target, at, …)` and return the offset behind what they wrote; nothing here allocates
+ * except `copyBytes` between two different buffers, above 32 bytes (one short-lived view).
+ */
+const DIGIT_ZERO = 0x30
+const TWO_32 = 4294967296
+
+/** Copies `length` bytes; the ranges may overlap when both are the same array. */
+export function copyBytes(
+  target: Uint8Array,
+  targetAt: number,
+  source: Uint8Array,
+  sourceAt: number,
+  length: number,
+): void {
+  if (target === source) {
+    target.copyWithin(targetAt, sourceAt, sourceAt + length)
+    return
+  }
+  if (length < 32) {
+    for (let i = 0; i < length; i += 1) target[targetAt + i] = source[sourceAt + i]!
+    return
+  }
+  target.set(source.subarray(sourceAt, sourceAt + length), targetAt)
+}
+
+export function equalBytes(
+  left: Uint8Array,
+  leftAt: number,
+  right: Uint8Array,
+  rightAt: number,
+  length: number,
+): boolean {
+  for (let i = 0; i < length; i += 1) {
+    if (left[leftAt + i] !== right[rightAt + i]) return false
+  }
+  return true
+}
+
+/** Writes constant bytes (a pre-encoded reply), byte by byte: they are short. */
+export function put(target: Uint8Array, at: number, constant: Uint8Array): number {
+  const length = constant.length
+  for (let i = 0; i < length; i += 1) target[at + i] = constant[i]!
+  return at + length
+}
+
+/** Writes a whole number of 0 … 2^53 - 1 in decimal. */
+export function putUint(target: Uint8Array, at: number, value: number): number {
+  let digits = 1
+  for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits += 1
+  let rest = value
+  for (let i = at + digits - 1; i >= at; i -= 1) {
+    const next = Math.floor(rest / 10)
+    target[i] = DIGIT_ZERO + (rest - next * 10)
+    rest = next
+  }
+  return at + digits
+}
+
+/** Writes a 64-bit number, given as two 32-bit halves, in decimal. */
+export function putUint64(target: Uint8Array, at: number, low: number, high: number): number {
+  if (high < 0x200000) return putUint(target, at, high * TWO_32 + low)
+  const text = ((BigInt(high) << 32n) | BigInt(low)).toString()
+  for (let i = 0; i < text.length; i += 1) target[at + i] = text.charCodeAt(i)
+  return at + text.length
+}
+
+/** The bytes of a Latin-1 string; for constants and cold paths only. */
+export function latin1(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'latin1'))
+}
+
+/** The Latin-1 string of some bytes; for cold paths only. */
+export function toLatin1(bytes: Uint8Array, at: number, length: number): string {
+  let text = ''
+  for (let i = 0; i < length; i += 1) text += String.fromCharCode(bytes[at + i]!)
+  return text
+}

@@ -1,0 +1,151 @@
+/**
+ * One item in a segment. `item` is a count of 4-byte words from the region's start.
+ *
+ *   word 0  cas low        1  cas high
+ *        2  exptime        unix seconds; 0 never expires
+ *        3  last access    unix seconds
+ *        4  packed         value size (15 bits) · key size (8) · state (9)
+ *        5… [client flags, only if not zero] [value size, only if LARGE] key value
+ *
+ * packed:  31       23 22    15 14           0
+ *          [ state  9 ][ key  8 ][ value size 15 ]
+ * state bits: see ItemState. A LARGE item's value runs on from its key to the end of its segment and
+ * through the chained segments (large-values.ts); its size stands in a word of its own.
+ */
+import { assert } from '../base/assert.ts'
+import { INLINE_VALUE_MAX } from './layout.ts'
+
+const EXPTIME = 2
+const LAST_ACCESS = 3
+const PACKED = 4
+const HEADER_WORDS = 5
+const VALUE_BITS = 15
+const KEY_BITS = 8
+const VALUE_MASK = 2 ** VALUE_BITS - 1
+const KEY_MASK = 2 ** KEY_BITS - 1
+const STATE_SHIFT = VALUE_BITS + KEY_BITS
+
+export const ItemState = {
+  /** Client flags are not zero and have a word. */
+  flags: 1,
+  /** The value has segments of its own. */
+  large: 2,
+  /** Read since it was stored. */
+  fetched: 4,
+} as const
+
+/** What an item is made of, before it is written. */
+export type ItemShape = { keySize: number; valueSize: number; clientFlags: number }
+
+/** Words an item takes that keeps its value inside a segment. */
+export function inlineItemWords(keySize: number, valueSize: number, clientFlags: number): number {
+  return HEADER_WORDS + (clientFlags === 0 ? 0 : 1) + Math.ceil((keySize + valueSize) / 4)
+}
+
+export class Items {
+  readonly #words: Uint32Array
+
+  constructor(words: Uint32Array) {
+    this.#words = words
+  }
+
+  /** Writes a whole header but for the cas, which is given when the item is linked. */
+  write(item: number, shape: ItemShape, exptime: number, now: number): void {
+    const words = this.#words
+    const large = shape.valueSize > INLINE_VALUE_MAX
+    const hasFlags = shape.clientFlags !== 0
+    const state = (hasFlags ? ItemState.flags : 0) | (large ? ItemState.large : 0)
+    words[item + EXPTIME] = exptime
+    words[item + LAST_ACCESS] = now
+    const inlineSize = large ? 0 : shape.valueSize
+    words[item + PACKED] =
+      (state << STATE_SHIFT) | (shape.keySize << VALUE_BITS) | inlineSize
+    let next = item + HEADER_WORDS
+    if (hasFlags) {
+      words[next] = shape.clientFlags
+      next += 1
+    }
+    if (large) words[next] = shape.valueSize
+  }
+
+  setCas(item: number, low: number, high: number): void {
+    this.#words[item] = low
+    this.#words[item + 1] = high
+  }
+
+  casLow(item: number): number {
+    return this.#words[item]!
+  }
+
+  casHigh(item: number): number {
+    return this.#words[item + 1]!
+  }
+
+  exptime(item: number): number {
+    return this.#words[item + EXPTIME]!
+  }
+
+  setExptime(item: number, exptime: number): void {
+    this.#words[item + EXPTIME] = exptime
+  }
+
+  lastAccess(item: number): number {
+    return this.#words[item + LAST_ACCESS]!
+  }
+
+  /** Caller holds the bucket lock. */
+  markFetched(item: number, now: number): void {
+    this.#words[item + LAST_ACCESS] = now
+    this.#words[item + PACKED] = this.#words[item + PACKED]! | (ItemState.fetched << STATE_SHIFT)
+  }
+
+  isFetched(item: number): boolean {
+    return ((this.#words[item + PACKED]! >>> STATE_SHIFT) & ItemState.fetched) !== 0
+  }
+
+  isLarge(item: number): boolean {
+    return ((this.#words[item + PACKED]! >>> STATE_SHIFT) & ItemState.large) !== 0
+  }
+
+  clientFlags(item: number): number {
+    const has = (this.#words[item + PACKED]! >>> STATE_SHIFT) & ItemState.flags
+    return has === 0 ? 0 : this.#words[item + HEADER_WORDS]!
+  }
+
+  keySize(item: number): number {
+    return (this.#words[item + PACKED]! >>> VALUE_BITS) & KEY_MASK
+  }
+
+  valueSize(item: number): number {
+    const packed = this.#words[item + PACKED]!
+    const state = packed >>> STATE_SHIFT
+    if ((state & ItemState.large) === 0) return packed & VALUE_MASK
+    return this.#words[item + HEADER_WORDS + (state & ItemState.flags)]!
+  }
+
+  /** Byte offset of the key. */
+  keyAt(item: number): number {
+    const state = this.#words[item + PACKED]! >>> STATE_SHIFT
+    const extra = (state & ItemState.flags) + ((state & ItemState.large) >> 1)
+    return (item + HEADER_WORDS + extra) * 4
+  }
+
+  /** Byte offset of the value's first byte. */
+  valueAt(item: number): number {
+    return this.keyAt(item) + this.keySize(item)
+  }
+
+  /** Words of an inline item. */
+  sizeWords(item: number): number {
+    const packed = this.#words[item + PACKED]!
+    const flags = (packed >>> STATE_SHIFT) & ItemState.flags
+    const payload = (packed & VALUE_MASK) + ((packed >>> VALUE_BITS) & KEY_MASK)
+    return HEADER_WORDS + flags + Math.ceil(payload / 4)
+  }
+}
+
+// Invariants
+assert(HEADER_WORDS * 4 === 20, 'the header is the 20 bytes that the density target counts on')
+assert(INLINE_VALUE_MAX <= VALUE_MASK, 'an inline value size fits its field')
+assert(STATE_SHIFT + 9 === 32, 'the three fields tile the packed word')
+assert(ItemState.flags === 1 && ItemState.large === 2, 'keyAt turns these bits into word counts')

@@ -1,0 +1,431 @@
+/**
+ * Segments: where items are appended, in the order in which they came, and freed together.
+ *
+ * Metadata of a segment, 16 words:
+ *   0 tail    used words (18 bits) · sealed (1) · writers (13)      any thread, compare-and-swap
+ *   1 state   SegmentState                                         under the segment lock
+ *   2 next    3 previous (id + 1, 0 none)                           under the segment lock
+ *   4 live items   5 live words                                     atomically, under a bucket lock
+ *   6 chain   next segment of a large value (id + 1)                while private, then read only
+ *   7 pins    readers of a large value; bit 31: unlinked            atomically
+ *
+ * The life of a segment, and who may move it on (all under the segment lock):
+ *
+ *   free ──open──▶ open ──seal──▶ queued ──take──▶ evicting ──▶ free       (evictor)
+ *    │                              └──── last live item gone ──▶ free     (whoever unlinked it)
+ *    ├──▶ large (head of a chain, private) ──link──▶ queued / evicting ──▶ free
+ *    └──▶ body (later segments of a chain): freed with their head
+ *
+ * Only a sealed segment without writers is walked, and only up to `used`. A writer reserves with one
+ * compare-and-swap (used += n, writers += 1), fills, links, and only then leaves (writers -= 1), so no
+ * segment is freed under a thread that is still writing into it.
+ */
+import { assert } from '../base/assert.ts'
+import { type Layout, SuperWord } from './layout.ts'
+import type { Locks } from './locks.ts'
+
+const META_WORDS = 16
+const TAIL = 0
+const STATE = 1
+const NEXT = 2
+const PREVIOUS = 3
+const LIVE_ITEMS = 4
+const LIVE_WORDS = 5
+const CHAIN = 6
+const PINS = 7
+
+const USED_MASK = 2 ** 18 - 1
+const SEALED = 2 ** 18
+const WRITER = 2 ** 19
+const UNLINKED = 2 ** 31
+
+export const SegmentState = {
+  free: 0,
+  open: 1,
+  /** Sealed and in the queue, oldest first. */
+  queued: 2,
+  /** Off the queue, being emptied by one thread. */
+  evicting: 3,
+  /** Emptied by somebody else while its evictor looked at it: the evictor frees it. */
+  abandoned: 4,
+  /** Head of a large value that is still private to its writer. */
+  large: 5,
+  /** A later segment of a large value. */
+  body: 6,
+} as const
+
+export const NO_SEGMENT = -1
+
+export class Segments {
+  readonly #words: Uint32Array
+  readonly #locks: Locks
+  readonly #layout: Layout
+
+  constructor(words: Uint32Array, locks: Locks, layout: Layout) {
+    this.#words = words
+    this.#locks = locks
+    this.#layout = layout
+  }
+
+  /** Chains all segments into the free list; once, before any other thread starts. */
+  format(): void {
+    for (let id = this.#layout.segmentCount - 1; id >= 0; id -= 1) this.#pushFree(id)
+  }
+
+  get count(): number {
+    return this.#layout.segmentCount
+  }
+
+  get freeCount(): number {
+    return this.#words[SuperWord.freeCount]!
+  }
+
+  firstWord(segment: number): number {
+    return this.#layout.segmentsWord + segment * this.#layout.segmentWords
+  }
+
+  segmentOf(item: number): number {
+    return Math.floor((item - this.#layout.segmentsWord) / this.#layout.segmentWords)
+  }
+
+  usedWords(segment: number): number {
+    return this.#words[this.#meta(segment) + TAIL]! & USED_MASK
+  }
+
+  state(segment: number): number {
+    return this.#words[this.#meta(segment) + STATE]!
+  }
+
+  writers(segment: number): number {
+    return Math.floor(this.#words[this.#meta(segment) + TAIL]! / WRITER)
+  }
+
+  liveItems(segment: number): number {
+    return this.#words[this.#meta(segment) + LIVE_ITEMS]!
+  }
+
+  liveWords(segment: number): number {
+    return this.#words[this.#meta(segment) + LIVE_WORDS]!
+  }
+
+  /** The next segment of a large value's chain, or NO_SEGMENT. */
+  chainNext(segment: number): number {
+    return this.#words[this.#meta(segment) + CHAIN]! - 1
+  }
+
+  /**
+   * Room for `size` words in the open segment: the first word, or 0 when it has to be replaced first.
+   * Until `leave`, the segment is neither walked nor freed.
+   */
+  reserve(size: number): number {
+    const words = this.#words
+    for (;;) {
+      const segment = Atomics.load(words, SuperWord.openSegment) - 1
+      if (segment < 0) return 0
+      const tailWord = this.#meta(segment) + TAIL
+      const tail = Atomics.load(words, tailWord)
+      const used = tail & USED_MASK
+      if ((tail & SEALED) !== 0 || used + size > this.#layout.segmentWords) return 0
+      const next = tail + size + WRITER
+      if (Atomics.compareExchange(words, tailWord, tail, next) === tail) {
+        return this.firstWord(segment) + used
+      }
+    }
+  }
+
+  leave(item: number): void {
+    Atomics.sub(this.#words, this.#meta(this.segmentOf(item)) + TAIL, WRITER)
+  }
+
+  /**
+   * Seals the open segment if it is still the one without room for `size` words, and opens a free one.
+   * False when there is no free segment.
+   */
+  openNext(size: number): boolean {
+    const words = this.#words
+    this.#locks.lock(SuperWord.segmentLock)
+    try {
+      const current = words[SuperWord.openSegment]! - 1
+      if (current >= 0) {
+        const tail = Atomics.load(words, this.#meta(current) + TAIL)
+        const room = this.#layout.segmentWords - (tail & USED_MASK)
+        if (room >= size && (tail & SEALED) === 0) return true
+      }
+      const fresh = this.#popFree(SegmentState.open)
+      if (fresh === NO_SEGMENT) return false
+      this.#words[this.#meta(fresh) + TAIL] = 0
+      Atomics.store(words, SuperWord.openSegment, fresh + 1)
+      if (current >= 0) this.#seal(current)
+      return true
+    } finally {
+      this.#locks.unlock(SuperWord.segmentLock)
+    }
+  }
+
+  /** Seals the open segment although nothing is free, so that it can be evicted itself. */
+  sealOpen(): void {
+    this.#locks.lock(SuperWord.segmentLock)
+    try {
+      const current = this.#words[SuperWord.openSegment]! - 1
+      if (current < 0) return
+      Atomics.store(this.#words, SuperWord.openSegment, 0)
+      this.#seal(current)
+    } finally {
+      this.#locks.unlock(SuperWord.segmentLock)
+    }
+  }
+
+  /** Takes the oldest segment that can be emptied off the queue, or NO_SEGMENT. */
+  takeOldest(): number {
+    this.#locks.lock(SuperWord.segmentLock)
+    try {
+      let segment = this.#words[SuperWord.queueHead]! - 1
+      while (segment >= 0) {
+        const meta = this.#meta(segment)
+        const pinned = (Atomics.load(this.#words, meta + PINS) & ~UNLINKED) !== 0
+        if (this.writers(segment) === 0 && !pinned) {
+          this.#unqueue(segment)
+          this.#words[meta + STATE] = SegmentState.evicting
+          return segment
+        }
+        segment = this.#words[meta + NEXT]! - 1
+      }
+      return NO_SEGMENT
+    } finally {
+      this.#locks.unlock(SuperWord.segmentLock)
+    }
+  }
+
+  /** Whether a taken segment is the head of a large value's chain. */
+  isChain(segment: number): boolean {
+    return this.usedWords(segment) === 0 && this.liveItems(segment) > 0
+  }
+
+  /** The evictor has emptied a segment of inline items. */
+  finishEvicting(segment: number): void {
+    this.#locks.lock(SuperWord.segmentLock)
+    this.#pushFree(segment)
+    this.#locks.unlock(SuperWord.segmentLock)
+  }
+
+  /**
+   * The evictor has unlinked a large value, or found it unlinked. Exactly one thread sees the last pin
+   * and the link go, and releases the chain: before this (then it is freed here) or after.
+   */
+  finishEvictingChain(head: number): void {
+    this.#locks.lock(SuperWord.segmentLock)
+    if (this.state(head) === SegmentState.abandoned) this.#freeChain(head)
+    else this.#words[this.#meta(head) + STATE] = SegmentState.large
+    this.#locks.unlock(SuperWord.segmentLock)
+  }
+
+  /** Frees every queued segment without a live item; whether there was one. */
+  freeDead(): boolean {
+    const before = this.freeCount
+    this.#locks.lock(SuperWord.segmentLock)
+    for (let segment = this.#words[SuperWord.queueHead]! - 1; segment >= 0; ) {
+      const next = this.#words[this.#meta(segment) + NEXT]! - 1
+      if (this.#isDead(segment)) {
+        this.#unqueue(segment)
+        this.#pushFree(segment)
+      }
+      segment = next
+    }
+    this.#locks.unlock(SuperWord.segmentLock)
+    return this.freeCount > before
+  }
+
+  /** One more live item in a segment. Caller holds the item's bucket lock. */
+  addLive(item: number, size: number): void {
+    const meta = this.#meta(this.segmentOf(item))
+    Atomics.add(this.#words, meta + LIVE_ITEMS, 1)
+    Atomics.add(this.#words, meta + LIVE_WORDS, size)
+  }
+
+  /** An inline item is no longer linked; the last one frees its segment. Caller holds its bucket lock. */
+  removeLive(item: number, size: number): void {
+    const segment = this.segmentOf(item)
+    const meta = this.#meta(segment)
+    Atomics.sub(this.#words, meta + LIVE_WORDS, size)
+    if (Atomics.sub(this.#words, meta + LIVE_ITEMS, 1) === 1) this.#freeIfDead(segment)
+  }
+
+  /** Whether private chains may take `count` segments more: at most half of all. */
+  mayTakeChain(count: number): boolean {
+    return this.#words[SuperWord.privateCount]! + count <= this.#layout.segmentCount / 2
+  }
+
+  /**
+   * A chain of `count` segments for a large value, private to the caller, or NO_SEGMENT.
+   * The caller evicts and tries again, as long as `mayTakeChain`.
+   */
+  takeChain(count: number): number {
+    this.#locks.lock(SuperWord.segmentLock)
+    try {
+      if (this.freeCount < count || !this.mayTakeChain(count)) return NO_SEGMENT
+      this.#words[SuperWord.privateCount] = this.#words[SuperWord.privateCount]! + count
+      let head = NO_SEGMENT
+      for (let i = count - 1; i >= 0; i -= 1) {
+        const segment = this.#popFree(i === 0 ? SegmentState.large : SegmentState.body)
+        this.#words[this.#meta(segment) + CHAIN] = head + 1
+        head = segment
+      }
+      return head
+    } finally {
+      this.#locks.unlock(SuperWord.segmentLock)
+    }
+  }
+
+  /** A chain becomes visible to eviction. Caller holds the item's bucket lock. */
+  queueChain(head: number): void {
+    this.#locks.lock(SuperWord.segmentLock)
+    this.#leavePrivate(head)
+    // One live item, so that no sweep of dead segments takes it: only its release frees it.
+    this.#words[this.#meta(head) + LIVE_ITEMS] = 1
+    this.#enqueue(head)
+    this.#locks.unlock(SuperWord.segmentLock)
+  }
+
+  /** Frees a chain that was never linked. */
+  dropChain(head: number): void {
+    this.#locks.lock(SuperWord.segmentLock)
+    this.#leavePrivate(head)
+    this.#freeChain(head)
+    this.#locks.unlock(SuperWord.segmentLock)
+  }
+
+  /**
+   * A reader keeps a large value's memory; false when readers hold a quarter of all segments already.
+   * Caller holds the item's bucket lock, and calls `unpin` later without it.
+   */
+  pin(head: number): boolean {
+    const size = this.#chainLength(head)
+    const pinned = Atomics.add(this.#words, SuperWord.pinnedCount, size) + size
+    if (pinned > this.#layout.segmentCount / 4) {
+      Atomics.sub(this.#words, SuperWord.pinnedCount, size)
+      return false
+    }
+    Atomics.add(this.#words, this.#meta(head) + PINS, 1)
+    return true
+  }
+
+  unpin(head: number): void {
+    Atomics.sub(this.#words, SuperWord.pinnedCount, this.#chainLength(head))
+    const before = Atomics.sub(this.#words, this.#meta(head) + PINS, 1)
+    if (before === UNLINKED + 1) this.#releaseChain(head)
+  }
+
+  /** A large item is no longer linked: its last reader frees it. Caller holds its bucket lock. */
+  unlinkChain(head: number): void {
+    const before = Atomics.or(this.#words, this.#meta(head) + PINS, UNLINKED)
+    if (before === 0) this.#releaseChain(head)
+  }
+
+  #releaseChain(head: number): void {
+    this.#locks.lock(SuperWord.segmentLock)
+    const state = this.state(head)
+    if (state === SegmentState.evicting) {
+      this.#words[this.#meta(head) + STATE] = SegmentState.abandoned
+    } else {
+      if (state === SegmentState.queued) this.#unqueue(head)
+      this.#freeChain(head)
+    }
+    this.#locks.unlock(SuperWord.segmentLock)
+  }
+
+  #chainLength(head: number): number {
+    let length = 0
+    for (let segment = head; segment >= 0; segment = this.chainNext(segment)) length += 1
+    return length
+  }
+
+  #leavePrivate(head: number): void {
+    const left = this.#words[SuperWord.privateCount]! - this.#chainLength(head)
+    this.#words[SuperWord.privateCount] = left
+  }
+
+  #freeIfDead(segment: number): void {
+    this.#locks.lock(SuperWord.segmentLock)
+    if (this.state(segment) === SegmentState.queued && this.#isDead(segment)) {
+      this.#unqueue(segment)
+      this.#pushFree(segment)
+    }
+    this.#locks.unlock(SuperWord.segmentLock)
+  }
+
+  #isDead(segment: number): boolean {
+    return this.writers(segment) === 0 && this.liveItems(segment) === 0
+  }
+
+  #freeChain(head: number): void {
+    for (let segment = head; segment >= 0; ) {
+      const next = this.chainNext(segment)
+      this.#pushFree(segment)
+      segment = next
+    }
+  }
+
+  #seal(segment: number): void {
+    Atomics.or(this.#words, this.#meta(segment) + TAIL, SEALED)
+    this.#enqueue(segment)
+  }
+
+  #enqueue(segment: number): void {
+    const words = this.#words
+    const meta = this.#meta(segment)
+    const tail = words[SuperWord.queueTail]!
+    words[meta + STATE] = SegmentState.queued
+    words[meta + NEXT] = 0
+    words[meta + PREVIOUS] = tail
+    if (tail === 0) words[SuperWord.queueHead] = segment + 1
+    else words[this.#meta(tail - 1) + NEXT] = segment + 1
+    words[SuperWord.queueTail] = segment + 1
+  }
+
+  #unqueue(segment: number): void {
+    const words = this.#words
+    const meta = this.#meta(segment)
+    const next = words[meta + NEXT]!
+    const previous = words[meta + PREVIOUS]!
+    if (previous === 0) words[SuperWord.queueHead] = next
+    else words[this.#meta(previous - 1) + NEXT] = next
+    if (next === 0) words[SuperWord.queueTail] = previous
+    else words[this.#meta(next - 1) + PREVIOUS] = previous
+  }
+
+  #pushFree(segment: number): void {
+    const words = this.#words
+    const meta = this.#meta(segment)
+    // Sealed, so that a thread that still holds this segment's number from before reserves nothing.
+    Atomics.store(words, meta + TAIL, SEALED)
+    words[meta + STATE] = SegmentState.free
+    words[meta + LIVE_ITEMS] = 0
+    words[meta + LIVE_WORDS] = 0
+    words[meta + CHAIN] = 0
+    words[meta + PINS] = 0
+    words[meta + NEXT] = words[SuperWord.freeHead]!
+    words[SuperWord.freeHead] = segment + 1
+    words[SuperWord.freeCount] = words[SuperWord.freeCount]! + 1
+  }
+
+  #popFree(state: number): number {
+    const words = this.#words
+    const segment = words[SuperWord.freeHead]! - 1
+    if (segment < 0) return NO_SEGMENT
+    const meta = this.#meta(segment)
+    words[SuperWord.freeHead] = words[meta + NEXT]!
+    words[SuperWord.freeCount] = words[SuperWord.freeCount]! - 1
+    words[meta + STATE] = state
+    words[meta + NEXT] = 0
+    words[meta + PREVIOUS] = 0
+    return segment
+  }
+
+  #meta(segment: number): number {
+    return this.#layout.metaWord + segment * META_WORDS
+  }
+}
+
+// Invariants
+assert(USED_MASK + 1 === SEALED && SEALED * 2 === WRITER, 'the fields of the tail word tile it')
+assert((256 * 1024) / 4 <= USED_MASK, 'the largest segment fits the used field')

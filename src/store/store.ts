@@ -1,0 +1,486 @@
+/**
+ * The store: what can be done with items, in terms of bytes at an offset. It knows no protocol and no
+ * clock: its owner sets `now` each turn. One object a thread, all on one region.
+ *
+ * A retrieval: `find` (leaves the bucket locked) → read the item through `items` → `unlock`.
+ * A storage:   reserve → fill → lock the bucket → link → unlock → leave, never reserving under a lock.
+ */
+import { copyBytes } from '../base/bytes.ts'
+import { Eviction } from './eviction.ts'
+import { KeyHash } from './hash.ts'
+import { HashIndex, NO_SLOT } from './hash-index.ts'
+import { inlineItemWords, Items } from './items.ts'
+import { LargeValues } from './large-values.ts'
+import { INLINE_VALUE_MAX, type Layout, SuperWord } from './layout.ts'
+import { Locks } from './locks.ts'
+import type { Region } from './region.ts'
+import { NO_SEGMENT, Segments } from './segments.ts'
+import { addDelta, readDecimal } from './decimal.ts'
+
+export const PutMode = { set: 0, add: 1, replace: 2, append: 3, prepend: 4, cas: 5 } as const
+export type PutMode = (typeof PutMode)[keyof typeof PutMode]
+
+export const Outcome = {
+  stored: 0,
+  notStored: 1,
+  exists: 2,
+  notFound: 3,
+  noMemory: 4,
+  nonNumeric: 5,
+} as const
+export type Outcome = (typeof Outcome)[keyof typeof Outcome]
+
+/** Why a key was not found. */
+export const Miss = { absent: 0, expired: 1, flushed: 2 } as const
+
+/** What a thread counts, in float64s; sums over threads are the totals. */
+export const StoreCounter = {
+  currItems: 0,
+  totalItems: 1,
+  bytes: 2,
+  evictions: 3,
+  evictedUnfetched: 4,
+  expiredUnfetched: 5,
+  reclaimed: 6,
+} as const
+export const STORE_COUNTERS = 8
+
+/** What memcached counts for an item: header 48, cas 8, key and NUL, client flags, value and CRLF. */
+export function itemSize(keySize: number, valueSize: number, clientFlags: number): number {
+  return 48 + 8 + keySize + 1 + (clientFlags === 0 ? 0 : 4) + valueSize + 2
+}
+
+/** One thing to store. Keys are 1–250 bytes; the cas halves matter to `cas` only. */
+export type Put = {
+  mode: PutMode
+  key: Uint8Array
+  keyAt: number
+  keySize: number
+  value: Uint8Array
+  valueAt: number
+  valueSize: number
+  clientFlags: number
+  /** Unix seconds; 0 = never. */
+  exptime: number
+  casLow: number
+  casHigh: number
+}
+
+export type StoreOptions = {
+  /** False (`-M`): a full store refuses instead of evicting. */
+  evict: boolean
+  /** `-I`: bytes of the largest item as memcached counts them (`itemSize`). */
+  itemSizeMax: number
+  /** This thread's counters, STORE_COUNTERS long. */
+  counters: Float64Array
+}
+
+export class Store {
+  /** Unix seconds; the owner sets it each turn. */
+  now = 0
+  readonly items: Items
+  readonly large: LargeValues
+  readonly segments: Segments
+  readonly index: HashIndex
+  readonly locks: Locks
+  readonly layout: Layout
+  readonly bytes: Uint8Array
+  /** After `find` returned 0: why (Miss). */
+  miss: number = Miss.absent
+  /** After a put that stored, or an arithmetic: the new cas. */
+  casLow = 0
+  casHigh = 0
+  /** After an arithmetic: the new value. */
+  number = 0n
+
+  readonly #region: Region
+  readonly #words: Uint32Array
+  readonly #flushPoint: Float64Array
+  readonly #hash: KeyHash
+  readonly #eviction: Eviction
+  readonly #counters: Float64Array
+  readonly #itemSizeMax: number
+  readonly #casScratch = new BigUint64Array(1)
+  readonly #casHalves = new Uint32Array(this.#casScratch.buffer)
+  #bucket = 0
+  #slot = NO_SLOT
+
+  constructor(region: Region, layout: Layout, options: StoreOptions) {
+    const { words } = region
+    this.#region = region
+    this.#words = words
+    this.bytes = region.bytes
+    this.layout = layout
+    this.#flushPoint = new Float64Array(region.words.buffer, SuperWord.flushPoint * 4, 1)
+    this.#counters = options.counters
+    this.#itemSizeMax = options.itemSizeMax
+    this.locks = new Locks(words, region.yieldCpu)
+    this.items = new Items(words)
+    this.segments = new Segments(words, this.locks, layout)
+    this.index = new HashIndex(region, this.items, this.locks, layout)
+    this.large = new LargeValues(region.bytes, this.items, this.segments, layout)
+    this.#hash = seededHash(words)
+    this.#eviction = new Eviction({
+      bytes: region.bytes,
+      index: this.index,
+      items: this.items,
+      segments: this.segments,
+      hash: seededHash(words),
+      evict: options.evict,
+      drop: (bucket, slot) => this.#evictSlot(bucket, slot),
+    })
+  }
+
+  /** Prepares fresh memory; once, before any other thread opens it. `seed`: four random 32-bit words. */
+  static format(region: Region, layout: Layout, seed: Uint32Array): void {
+    region.words.set(seed.subarray(0, 4), SuperWord.seed)
+    region.longs[SuperWord.cas / 2] = 1n
+    const locks = new Locks(region.words, region.yieldCpu)
+    new Segments(region.words, locks, layout).format()
+  }
+
+  /**
+   * Finds a live item and leaves its bucket locked, found or not: the caller unlocks, always.
+   * Returns the item, or 0 with `miss` saying why. An item found dead is unlinked on the way.
+   */
+  find(key: Uint8Array, keyAt: number, keySize: number): number {
+    this.#hash.of(key, keyAt, keySize)
+    this.#bucket = this.index.bucketOf(this.#hash)
+    this.index.lock(this.#bucket)
+    return this.#findLocked(key, keyAt, keySize)
+  }
+
+  unlock(): void {
+    this.index.unlock(this.#bucket)
+  }
+
+  /** Unlinks the item that `find` just returned. */
+  removeFound(): void {
+    this.#unlink(this.#bucket, this.#slot)
+  }
+
+  /** Stores a value that is whole in memory, of any size. */
+  put(put: Put): Outcome {
+    if (put.mode === PutMode.append || put.mode === PutMode.prepend) return this.#concat(put)
+    if (put.mode !== PutMode.set) {
+      const verdict = this.#wouldStore(put)
+      if (verdict !== Outcome.stored) return verdict
+    }
+    if (put.valueSize > INLINE_VALUE_MAX) {
+      const head = this.openLarge(put)
+      if (head === NO_SEGMENT) return this.#outOfMemory(put)
+      this.large.fill(head, 0, put.value, put.valueAt, put.valueSize)
+      return this.linkLarge(put, head)
+    }
+    const size = inlineItemWords(put.keySize, put.valueSize, put.clientFlags)
+    const item = this.#reserve(size)
+    if (item === 0) return this.#outOfMemory(put)
+    this.#writeItem(item, put)
+    copyBytes(this.bytes, this.items.valueAt(item), put.value, put.valueAt, put.valueSize)
+    const outcome = this.#link(put, item, size)
+    this.segments.leave(item)
+    return outcome
+  }
+
+  /**
+   * A private chain for a large value (`valueSize` over INLINE_VALUE_MAX) that is still to come:
+   * its head, or NO_SEGMENT when memory is short. Ends in `linkLarge` or `abandonLarge`.
+   */
+  openLarge(put: Put): number {
+    const head = this.#eviction.chain(this.large.segmentsFor(put.keySize, put.valueSize))
+    if (head !== NO_SEGMENT) this.#writeItem(this.segments.firstWord(head), put)
+    return head
+  }
+
+  linkLarge(put: Put, head: number): Outcome {
+    const item = this.segments.firstWord(head)
+    const outcome = this.#link(put, item, 0)
+    if (outcome !== Outcome.stored) this.segments.dropChain(head)
+    return outcome
+  }
+
+  abandonLarge(head: number): void {
+    this.segments.dropChain(head)
+  }
+
+  /** What a failed `set` leaves behind is nothing: the old value must not outlive it. */
+  remove(key: Uint8Array, keyAt: number, keySize: number): boolean {
+    const item = this.find(key, keyAt, keySize)
+    if (item !== 0) this.removeFound()
+    this.unlock()
+    return item !== 0
+  }
+
+  /** Adds to or takes from a value that is a number; leaves the result in `number`. */
+  arithmetic(put: Put, delta: bigint, up: boolean): Outcome {
+    for (;;) {
+      const item = this.find(put.key, put.keyAt, put.keySize)
+      const outcome = item === 0 ? Outcome.notFound : this.#addInPlace(item, delta, up)
+      const casLow = item === 0 ? 0 : this.items.casLow(item)
+      const casHigh = item === 0 ? 0 : this.items.casHigh(item)
+      if (item !== 0) {
+        put.clientFlags = this.items.clientFlags(item)
+        put.exptime = this.items.exptime(item)
+      }
+      this.unlock()
+      if (outcome !== NEEDS_ROOM) return outcome
+      const text = this.number.toString()
+      put.value = Buffer.from(text, 'latin1')
+      put.valueAt = 0
+      put.valueSize = text.length
+      const done = this.#replaceUnchanged(put, casLow, casHigh)
+      if (done !== Outcome.exists) return done
+    }
+  }
+
+  /** Makes everything stored until now invisible (`at` 0), or does so once `at` (unix seconds) comes. */
+  flush(at: number): void {
+    Atomics.store(this.#words, SuperWord.flushAt, at)
+    if (at === 0) this.#flushNow()
+  }
+
+  /** Once a turn: carries out a flush that has come due. */
+  tick(now: number): void {
+    this.now = now
+    const at = this.#words[SuperWord.flushAt]!
+    if (at === 0 || now < at) return
+    if (Atomics.compareExchange(this.#words, SuperWord.flushAt, at, 0) === at) this.#flushNow()
+  }
+
+  /** Whether an item is past its time or flushed. Caller holds its bucket lock. */
+  isDead(item: number): boolean {
+    const exptime = this.items.exptime(item)
+    if (exptime !== 0 && exptime <= this.now) {
+      this.miss = Miss.expired
+      return true
+    }
+    const flushPoint = this.#flushPoint[0]!
+    if (flushPoint === 0 || this.#casNumber(item) > flushPoint) return false
+    this.miss = Miss.flushed
+    return true
+  }
+
+  /** Bytes an item takes, as counted in `bytes`. */
+  itemBytes(item: number): number {
+    if (!this.items.isLarge(item)) return this.items.sizeWords(item) * 4
+    return this.items.valueAt(item) - item * 4 + this.items.valueSize(item)
+  }
+
+  #flushNow(): void {
+    this.#flushPoint[0] = Number(Atomics.load(this.#region.longs, SuperWord.cas / 2))
+  }
+
+  #casNumber(item: number): number {
+    return this.items.casHigh(item) * 4294967296 + this.items.casLow(item)
+  }
+
+  #findLocked(key: Uint8Array, keyAt: number, keySize: number): number {
+    this.miss = Miss.absent
+    const slot = this.index.find(this.#bucket, this.#hash, key, keyAt, keySize)
+    this.#slot = slot
+    if (slot === NO_SLOT) return 0
+    const item = this.index.location(slot)
+    if (!this.isDead(item)) return item
+    this.#count(StoreCounter.reclaimed, 1)
+    if (!this.items.isFetched(item)) this.#count(StoreCounter.expiredUnfetched, 1)
+    this.#unlink(this.#bucket, slot)
+    this.#slot = NO_SLOT
+    return 0
+  }
+
+  #judge(put: Put, item: number): Outcome {
+    if (item === 0) {
+      if (put.mode === PutMode.set || put.mode === PutMode.add) return Outcome.stored
+      return put.mode === PutMode.cas ? Outcome.notFound : Outcome.notStored
+    }
+    if (put.mode === PutMode.add) {
+      this.items.markFetched(item, this.now)
+      return Outcome.notStored
+    }
+    if (put.mode !== PutMode.cas) return Outcome.stored
+    const { items } = this
+    const same = items.casLow(item) === put.casLow && items.casHigh(item) === put.casHigh
+    return same ? Outcome.stored : Outcome.exists
+  }
+
+  /** Saves the room of a put that could not succeed anyway; judged again when it is linked. */
+  #wouldStore(put: Put): Outcome {
+    const item = this.find(put.key, put.keyAt, put.keySize)
+    const verdict = this.#judge(put, item)
+    this.unlock()
+    return verdict
+  }
+
+  #reserve(size: number): number {
+    for (;;) {
+      const item = this.segments.reserve(size)
+      if (item !== 0) return item
+      if (!this.#eviction.open(size)) return 0
+    }
+  }
+
+  #writeItem(item: number, put: Put): void {
+    this.items.write(item, put, put.exptime, this.now)
+    copyBytes(this.bytes, this.items.keyAt(item), put.key, put.keyAt, put.keySize)
+  }
+
+  /** `size`: words of an inline item, 0 for a large one. */
+  #link(put: Put, item: number, size: number): Outcome {
+    const found = this.find(put.key, put.keyAt, put.keySize)
+    const verdict = this.#judge(put, found)
+    if (verdict === Outcome.stored) this.#linkLocked(item, size)
+    this.unlock()
+    return verdict
+  }
+
+  /** Links over the slot that was found, or an empty one. Caller holds the bucket lock. */
+  #linkLocked(item: number, size: number): void {
+    if (this.#slot !== NO_SLOT) this.#unlinkItem(this.index.location(this.#slot))
+    else this.#slot = this.#slotFor(this.#bucket)
+    this.#nextCas()
+    this.items.setCas(item, this.casLow, this.casHigh)
+    this.index.set(this.#slot, this.#hash, item)
+    if (size === 0) this.segments.queueChain(this.large.headOf(item))
+    else this.segments.addLive(item, size)
+    this.#count(StoreCounter.currItems, 1)
+    this.#count(StoreCounter.totalItems, 1)
+    this.#count(StoreCounter.bytes, this.itemBytes(item))
+  }
+
+  #slotFor(bucket: number): number {
+    const slot = this.index.emptySlot(bucket)
+    if (slot !== NO_SLOT) return slot
+    this.#countEviction(this.index.location(bucket))
+    this.#unlinkItem(this.index.location(bucket))
+    return bucket
+  }
+
+  #unlink(bucket: number, slot: number): void {
+    this.#unlinkItem(this.index.location(slot))
+    this.index.clear(slot)
+    this.index.trim(bucket)
+  }
+
+  #unlinkItem(item: number): void {
+    this.#count(StoreCounter.currItems, -1)
+    this.#count(StoreCounter.bytes, -this.itemBytes(item))
+    if (this.items.isLarge(item)) this.segments.unlinkChain(this.large.headOf(item))
+    else this.segments.removeLive(item, this.items.sizeWords(item))
+  }
+
+  #evictSlot(bucket: number, slot: number): void {
+    this.#countEviction(this.index.location(slot))
+    this.#unlink(bucket, slot)
+  }
+
+  #countEviction(item: number): void {
+    this.#count(StoreCounter.evictions, 1)
+    if (!this.items.isFetched(item)) this.#count(StoreCounter.evictedUnfetched, 1)
+  }
+
+  #outOfMemory(put: Put): Outcome {
+    if (put.mode === PutMode.set) this.remove(put.key, put.keyAt, put.keySize)
+    return Outcome.noMemory
+  }
+
+  /** append and prepend: the old value may change while room is made, then all starts over. */
+  #concat(put: Put): Outcome {
+    const { value, valueAt, valueSize } = put
+    for (;;) {
+      const old = this.#snapshot(put)
+      if (old === undefined) return Outcome.notStored
+      const total = old.value.length + valueSize
+      if (itemSize(put.keySize, total, old.clientFlags) > this.#itemSizeMax) return Outcome.notStored
+      const joined = new Uint8Array(total)
+      const before = put.mode === PutMode.prepend
+      copyBytes(joined, before ? 0 : old.value.length, value, valueAt, valueSize)
+      joined.set(old.value, before ? valueSize : 0)
+      const whole = { ...put, value: joined, valueAt: 0, valueSize: joined.length }
+      whole.clientFlags = old.clientFlags
+      whole.exptime = old.exptime
+      const outcome = this.#replaceUnchanged(whole, old.casLow, old.casHigh)
+      if (outcome === Outcome.stored) return outcome
+      if (outcome !== Outcome.exists) return Outcome.notStored
+    }
+  }
+
+  #snapshot(put: Put): Snapshot | undefined {
+    const { items, large } = this
+    const item = this.find(put.key, put.keyAt, put.keySize)
+    if (item === 0) {
+      this.unlock()
+      return undefined
+    }
+    const size = items.valueSize(item)
+    const isLarge = items.isLarge(item)
+    const snapshot = {
+      value: isLarge ? new Uint8Array(size) : this.#copyOf(items.valueAt(item), size),
+      clientFlags: items.clientFlags(item),
+      exptime: items.exptime(item),
+      casLow: items.casLow(item),
+      casHigh: items.casHigh(item),
+    }
+    const pinned = isLarge && this.segments.pin(large.headOf(item))
+    this.unlock()
+    if (isLarge && !pinned) return undefined
+    if (pinned) {
+      large.read(large.headOf(item), 0, snapshot.value, 0, size)
+      this.segments.unpin(large.headOf(item))
+    }
+    return snapshot
+  }
+
+  #copyOf(at: number, size: number): Uint8Array {
+    const copy = new Uint8Array(size)
+    copyBytes(copy, 0, this.bytes, at, size)
+    return copy
+  }
+
+  /** Puts a value in the place of exactly the one that had this cas; `exists`: it has changed. */
+  #replaceUnchanged(put: Put, casLow: number, casHigh: number): Outcome {
+    return this.put({ ...put, mode: PutMode.cas, casLow, casHigh })
+  }
+
+  #addInPlace(item: number, delta: bigint, up: boolean): Outcome | typeof NEEDS_ROOM {
+    const size = this.items.valueSize(item)
+    if (this.items.isLarge(item)) return Outcome.nonNumeric
+    const at = this.items.valueAt(item)
+    const value = readDecimal(this.bytes, at, size)
+    if (value < 0n) return Outcome.nonNumeric
+    this.number = addDelta(value, delta, up)
+    const text = this.number.toString()
+    if (text.length > size) return NEEDS_ROOM
+    for (let i = 0; i < size; i += 1) {
+      this.bytes[at + i] = i < text.length ? text.charCodeAt(i) : 0x20
+    }
+    this.#nextCas()
+    this.items.setCas(item, this.casLow, this.casHigh)
+    return Outcome.stored
+  }
+
+  #nextCas(): void {
+    const before = Atomics.add(this.#region.longs, SuperWord.cas / 2, 1n)
+    this.#casScratch[0] = before + 1n
+    this.casLow = this.#casHalves[0]!
+    this.casHigh = this.#casHalves[1]!
+  }
+
+  #count(counter: number, n: number): void {
+    this.#counters[counter] = this.#counters[counter]! + n
+  }
+}
+
+const NEEDS_ROOM = -1
+
+type Snapshot = {
+  value: Uint8Array
+  clientFlags: number
+  exptime: number
+  casLow: number
+  casHigh: number
+}
+
+function seededHash(words: Uint32Array): KeyHash {
+  const at = SuperWord.seed
+  return new KeyHash(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!)
+}

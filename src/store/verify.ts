@@ -1,0 +1,87 @@
+/**
+ * Walks a store that nobody is using and proves that its parts agree: every slot links an item whose
+ * key belongs there, every segment is in exactly one list, and all counters add up.
+ */
+import { toLatin1 } from '../base/bytes.ts'
+import { KeyHash } from './hash.ts'
+import { SuperWord } from './layout.ts'
+import { SegmentState } from './segments.ts'
+import type { Store } from './store.ts'
+
+export type StoreReport = { items: number; bytes: number; segments: number; faults: string[] }
+
+/** @param words the region's words. `faults` is empty when the store is sound. */
+export function verifyStore(store: Store, words: Uint32Array): StoreReport {
+  const faults: string[] = []
+  const linked = walkIndex(store, words, faults)
+  checkSegments(store, words, linked, faults)
+  return { items: linked.items, bytes: linked.bytes, segments: store.segments.count, faults }
+}
+
+type Linked = { items: number; bytes: number; liveItems: Map<number, number> }
+
+function walkIndex(store: Store, words: Uint32Array, faults: string[]): Linked {
+  const { index, items, segments } = store
+  const seed = SuperWord.seed
+  const hash = new KeyHash(words[seed]!, words[seed + 1]!, words[seed + 2]!, words[seed + 3]!)
+  const linked: Linked = { items: 0, bytes: 0, liveItems: new Map() }
+  const seen = new Set<string>()
+  for (let i = 0; i < index.bucketCount; i += 1) {
+    const bucket = index.bucketAt(i)
+    if (words[bucket + 14] !== 0) faults.push(`bucket ${i} is locked`)
+    index.forEach(bucket, item => {
+      const key = toLatin1(store.bytes, items.keyAt(item), items.keySize(item))
+      hash.of(store.bytes, items.keyAt(item), items.keySize(item))
+      if (index.bucketOf(hash) !== bucket) faults.push(`${key} is linked from bucket ${i}`)
+      if (seen.has(key)) faults.push(`${key} is linked twice`)
+      seen.add(key)
+      const segment = segments.segmentOf(item)
+      checkPlace(store, item, key, faults)
+      linked.items += 1
+      linked.bytes += store.itemBytes(item)
+      linked.liveItems.set(segment, (linked.liveItems.get(segment) ?? 0) + 1)
+    })
+  }
+  return linked
+}
+
+function checkPlace(store: Store, item: number, key: string, faults: string[]): void {
+  const { items, segments } = store
+  const segment = segments.segmentOf(item)
+  const state = segments.state(segment)
+  if (state !== SegmentState.open && state !== SegmentState.queued) {
+    faults.push(`${key} lies in segment ${segment} of state ${state}`)
+  }
+  if (items.isLarge(item)) return
+  const end = segments.firstWord(segment) + segments.usedWords(segment)
+  if (item + items.sizeWords(item) > end) faults.push(`${key} ends behind what segment uses`)
+}
+
+function checkSegments(store: Store, words: Uint32Array, linked: Linked, faults: string[]): void {
+  const { segments } = store
+  let free = 0
+  let listed = 0
+  const chained = new Set<number>()
+  for (let id = 0; id < segments.count; id += 1) {
+    const state = segments.state(id)
+    if (segments.writers(id) !== 0) faults.push(`segment ${id} has writers`)
+    if (state === SegmentState.free) free += 1
+    if (state === SegmentState.queued) listed += 1
+    const evicting = state === SegmentState.evicting || state === SegmentState.abandoned
+    if (evicting || state === SegmentState.large) faults.push(`segment ${id} is in state ${state}`)
+    if (state !== SegmentState.free && segments.liveItems(id) !== (linked.liveItems.get(id) ?? 0)) {
+      faults.push(`segment ${id} counts ${segments.liveItems(id)} live items`)
+    }
+    if (state !== SegmentState.queued) continue
+    for (let body = segments.chainNext(id); body >= 0; body = segments.chainNext(body)) {
+      if (chained.has(body)) faults.push(`segment ${body} is in two chains`)
+      chained.add(body)
+    }
+  }
+  if (free !== segments.freeCount) faults.push(`${segments.freeCount} free counted, ${free} found`)
+  const open = words[SuperWord.openSegment] === 0 ? 0 : 1
+  const all = free + listed + chained.size + open
+  if (all !== segments.count) faults.push(`${all} of ${segments.count} segments are in a list`)
+  if (words[SuperWord.privateCount] !== 0) faults.push('private chains are left')
+  if (words[SuperWord.pinnedCount] !== 0) faults.push('pins are left')
+}
