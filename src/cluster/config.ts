@@ -1,0 +1,50 @@
+/**
+ * What a cluster is, as every part of memring sees it after the cluster file has been read and
+ * checked (cluster-file.ts): plain data, all defaults filled in, every unit in the field's name.
+ */
+
+export type Address = {
+  /** A name or an IP address; IPv6 without brackets. */
+  host: string
+  /** 0 lets the kernel choose, on loopback and under `memring up` only. */
+  port: number
+}
+
+export type NodeConfig = {
+  /** What people and logs call the node. */
+  name: string
+  /** What is hashed: the node's place on the ring. It never changes with the address. */
+  label: string
+  host: string
+  port: number
+  weight: number
+  memoryMb: number
+  threads: number
+  maxItemSizeBytes: number
+  connectionLimit: number
+}
+
+export type RouterConfig = {
+  listen: readonly Address[]
+  threads: number
+  /** Connections that each router thread keeps to each node. */
+  connectionsPerNode: number
+  /** Client connections, all threads together. */
+  connectionLimit: number
+  connectTimeoutMs: number
+  requestTimeoutMs: number
+  reconnectMinMs: number
+  reconnectMaxMs: number
+}
+
+export type User = { name: string; password: string }
+
+export type ClusterConfig = {
+  name: string
+  placement: 'ketama' | 'hashring'
+  nodes: readonly NodeConfig[]
+  router: RouterConfig
+  users: readonly User[]
+  /** The file says that a listener beyond loopback without users is meant. */
+  open: boolean
+}
