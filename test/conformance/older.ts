@@ -1,0 +1,26 @@
+// Where Debian's memcached 1.6.18 answers otherwise than 1.6.45, which is what a node follows.
+// Every row of a transcript that differs there names one of these reasons.
+
+import type { Difference } from '../support/transcript.ts'
+
+export const Older = {
+  tooFew: 'too few arguments were an unknown command (ERROR), not a bad command line',
+  short: 'a line under 4 bytes was an unknown command (ERROR), not a bad command line',
+  leadingSpace: 'spaces before the command were skipped',
+  surplus: 'only a few surplus arguments were ignored',
+  deleteUsage: 'delete took nothing but 0 and noreply after the key',
+  swallow: 'data after a refused storage line was read as commands',
+  numbers: 'sizes and deltas accepted a plus sign',
+  exptime32: 'touch and gat truncated an exptime beyond 32 bits',
+  gatTooFew: 'gat without a key was an empty get',
+  lineError: 'noreply hid errors of the line itself',
+  longKey: 'a long key in a get dropped the answers that were pipelined before it',
+  blank: 'incr of a value of nothing but spaces read on into memory behind it',
+  nul: 'a NUL byte ended the line',
+} as const
+export type Older = (typeof Older)[keyof typeof Older]
+
+/** What 1.6.18 answers instead, and why. */
+export function older(reason: Older, memcached: string): Difference {
+  return { reason, memcached }
+}

@@ -1,0 +1,32 @@
+// What the conformance tests run against: our node on one thread and on four, and Debian's
+// memcached, which proves that a transcript tells the truth.
+
+import { memcachedVersion, type ServerProcess, startMemcached, startNode } from './processes.ts'
+
+export interface Target {
+  readonly name: string
+  readonly kind: 'node' | 'memcached'
+  /** What `version` answers; read late, because it may ask the installed program. */
+  version(): string
+  start(flags?: readonly string[]): Promise<ServerProcess>
+}
+
+function nodeTarget(threads: number): Target {
+  return {
+    name: threads === 1 ? 'node, 1 thread' : `node, ${threads} threads`,
+    kind: 'node',
+    version: () => '1.6.45',
+    start: (flags = []) => startNode(['-t', String(threads), ...flags]),
+  }
+}
+
+export const nodeOneThread: Target = nodeTarget(1)
+
+export const memcached: Target = {
+  name: 'memcached',
+  kind: 'memcached',
+  version: memcachedVersion,
+  start: (flags = []) => startMemcached(flags),
+}
+
+export const targets: readonly Target[] = [nodeOneThread, nodeTarget(4), memcached]
