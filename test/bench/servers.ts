@@ -1,0 +1,144 @@
+// Starts the servers that a benchmark compares, each pinned to a CPU from its first instruction
+// on, with a port chosen by the kernel, and ends them again. Both kinds of server say where they
+// listen in the file that MEMCACHED_PORT_FILENAME names.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+const START_TIMEOUT_MS = 15_000
+const STOP_TIMEOUT_MS = 5_000
+const PORT_POLL_MS = 10
+const OUTPUT_CHARS_MAX = 2_000
+/** The same for all: one data thread, the same memory, loopback only. */
+const COMMON_FLAGS = ['-l', '127.0.0.1', '-p', '-1', '-t', '1', '-m', '64', '-c', '1024']
+
+export interface ServerCommand {
+  /** How tables call it. */
+  readonly name: string
+  readonly command: string
+  readonly args: readonly string[]
+}
+
+export interface PinnedServer {
+  readonly name: string
+  readonly pid: number
+  readonly port: number
+  /** What it answers to `version`. */
+  readonly version: string
+  stop(): Promise<void>
+}
+
+const running = new Set<ChildProcess>()
+
+// A benchmark that dies must not leave servers behind.
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** Our node, from the sources, on the Node that runs the benchmark. */
+export function nodeCommand(flags: readonly string[] = []): ServerCommand {
+  const args = [MAIN, 'node', ...COMMON_FLAGS, ...flags]
+  return { name: 'node', command: process.execPath, args }
+}
+
+export function memcachedCommand(name: string, program: string): ServerCommand {
+  // memcached refuses to run as root without being told so.
+  const user = process.getuid?.() === 0 ? ['-u', 'root'] : []
+  return { name, command: program, args: [...user, ...COMMON_FLAGS] }
+}
+
+/** The command line as one would type it, for reports. */
+export function commandText(server: ServerCommand): string {
+  return [server.command, ...server.args].join(' ').replaceAll(`${process.cwd()}/`, '')
+}
+
+/** @throws with the server's output if it does not listen within 15 s. */
+export async function startPinned(server: ServerCommand, cpu: number): Promise<PinnedServer> {
+  const directory = mkdtempSync(join(tmpdir(), 'memring-bench-'))
+  const portFile = join(directory, 'port')
+  // taskset becomes the server by exec, so the pid is the server's.
+  const child = spawn('taskset', ['-c', String(cpu), server.command, ...server.args], {
+    env: { ...process.env, MEMCACHED_PORT_FILENAME: portFile },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  running.add(child)
+  let output = ''
+  const collect = (piece: Buffer): void => {
+    output = (output + piece.toString()).slice(-OUTPUT_CHARS_MAX)
+  }
+  child.stdout.on('data', collect)
+  child.stderr.on('data', collect)
+  const ended = new Promise<string>(resolve => {
+    child.once('error', error => resolve(error.message))
+    child.once('exit', (code, signal) => resolve(`ended with ${code ?? signal}`))
+  })
+  void ended.then(() => running.delete(child))
+  try {
+    const port = await Promise.race([
+      portFrom(portFile),
+      ended.then(reason => Promise.reject(new Error(`Cannot wait for the port: ${reason}`))),
+    ])
+    const version = await askVersion(port)
+    return { name: server.name, pid: child.pid!, port, version, stop: () => stop(child, ended) }
+  } catch (cause) {
+    await stop(child, ended)
+    const text = `Cannot start ${commandText(server)}: ${output.trim() || 'no output'}`
+    throw new Error(text, { cause })
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+async function stop(child: ChildProcess, ended: Promise<string>): Promise<void> {
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
+  await ended
+  clearTimeout(timer)
+}
+
+async function portFrom(file: string): Promise<number> {
+  const deadline = performance.now() + START_TIMEOUT_MS
+  while (performance.now() < deadline) {
+    const port = /^TCP INET: (\d+)$/m.exec(readIfThere(file))?.[1]
+    if (port !== undefined) return Number(port)
+    await sleep(PORT_POLL_MS)
+  }
+  throw new Error(`Cannot read the port: nothing listens after ${START_TIMEOUT_MS} ms`)
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    // Not written yet: the caller asks again until its deadline.
+    return ''
+  }
+}
+
+function askVersion(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, timeout: STOP_TIMEOUT_MS })
+    let text = ''
+    socket.on('connect', () => socket.write('version\r\n'))
+    socket.on('data', piece => {
+      text += piece.toString('latin1')
+      const version = /^VERSION (\S+)\r\n/.exec(text)?.[1]
+      if (version === undefined) return
+      socket.destroy()
+      resolve(version)
+    })
+    const fail = (reason: string): void => {
+      socket.destroy()
+      reject(new Error(`Cannot ask port ${port} for its version: ${reason}`))
+    }
+    socket.on('error', error => fail(error.message))
+    socket.on('timeout', () => fail(`got ${JSON.stringify(text)}`))
+    socket.on('end', () => fail(`got ${JSON.stringify(text)}`))
+  })
+}
