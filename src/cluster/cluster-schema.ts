@@ -1,0 +1,152 @@
+/**
+ * The fields of a cluster file, each with what it may hold. Every schema's message is the
+ * `expected …` half of an error: what was found, and where, is added by cluster-file.ts.
+ */
+import { z } from 'zod'
+import { parseAddress } from './address.ts'
+import type { Path } from './problems.ts'
+
+export const NODE_COUNT_MAX = 500
+export const USER_COUNT_MAX = 100
+const LISTEN_COUNT_MAX = 16
+const MB = 1 << 20
+const MEMORY_MB_MAX = 1 << 20
+const MS_MAX = 600_000
+
+const name = word(/^[A-Za-z0-9._-]{1,64}$/, '1 to 64 letters, digits, ".", "_" or "-"')
+const nodeName = word(/^[A-Za-z0-9._:-]{1,250}$/, '1 to 250 letters, digits, ".", ":", "_" or "-"')
+const userName = word(/^[!-9;-~]{1,250}$/, '1 to 250 printable characters without space or ":"')
+
+const address = z
+  .string({ error: 'host:port, port 0 to 65535, IPv6 as [::1]:11211' })
+  .transform((text, context) => {
+    try {
+      return parseAddress(text)
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      context.addIssue({ code: 'custom', message: message.replace(/^.*: expected /, '') })
+      return z.NEVER
+    }
+  })
+
+const nodeSettings = {
+  memory: size('a size of 8 to 1048576 MB, as a number of MB, "64m" or "1g"', {
+    plain: MB,
+    min: 8 * MB,
+    max: MEMORY_MB_MAX * MB,
+    step: MB,
+  }).optional(),
+  threads: whole(1, 64).optional(),
+  max_item_size: size('a size of 1024 bytes to 1 GB, as a number of bytes, "512k" or "1m"', {
+    plain: 1,
+    min: 1024,
+    max: 1024 * MB,
+    step: 1,
+  }).optional(),
+  connections: whole(1, 1_000_000).optional(),
+}
+
+export const clusterSchema = z.strictObject({
+  name: name.default('memring'),
+  placement: z.enum(['ketama', 'hashring'], { error: '"ketama" or "hashring"' }).default('ketama'),
+  open: z.boolean({ error: 'true or false' }).default(false),
+})
+
+export const defaultsSchema = z.strictObject(nodeSettings)
+
+export const nodeSchema = z.strictObject({
+  name: nodeName.optional(),
+  address,
+  weight: whole(1, 1000).default(1),
+  ...nodeSettings,
+})
+
+export const routerSchema = z.strictObject({
+  listen: z
+    .array(address, { error: `a list of 1 to ${LISTEN_COUNT_MAX} addresses` })
+    .min(1, { error: `1 to ${LISTEN_COUNT_MAX} addresses` })
+    .max(LISTEN_COUNT_MAX, { error: `1 to ${LISTEN_COUNT_MAX} addresses` })
+    .default([{ host: '127.0.0.1', port: 11_211 }]),
+  threads: whole(1, 64).default(4),
+  connections_per_node: whole(1, 64).default(1),
+  connections: whole(1, 1_000_000).default(1024),
+  timeouts: z
+    .strictObject({ connect: milliseconds(1000), request: milliseconds(1000) }, mapping())
+    .prefault({}),
+  reconnect: z
+    .strictObject({ min: milliseconds(50), max: milliseconds(1000) }, mapping())
+    .prefault({}),
+})
+
+export const userSchema = z.strictObject({
+  name: userName,
+  password: z.unknown().optional(),
+  password_file: word(/^[^\0]{1,4096}$/, 'a file, relative to the cluster file').optional(),
+})
+
+export type ClusterEntry = z.infer<typeof clusterSchema>
+export type Defaults = z.infer<typeof defaultsSchema>
+export type NodeEntry = z.infer<typeof nodeSchema>
+export type RouterEntry = z.infer<typeof routerSchema>
+export type UserEntry = z.infer<typeof userSchema>
+
+/** The fields that may stand below a path, for did-you-mean. */
+export function fieldsBelow(path: Path): readonly string[] {
+  const names = path.filter(part => typeof part === 'string').join('.')
+  return FIELDS[names] ?? []
+}
+
+const SECTIONS = ['defaults', 'nodes', 'router', 'users']
+const FIELDS: Readonly<Record<string, readonly string[]>> = {
+  '': [...Object.keys(clusterSchema.shape), ...SECTIONS],
+  defaults: Object.keys(defaultsSchema.shape),
+  nodes: Object.keys(nodeSchema.shape),
+  router: Object.keys(routerSchema.shape),
+  'router.timeouts': ['connect', 'request'],
+  'router.reconnect': ['min', 'max'],
+  users: Object.keys(userSchema.shape),
+}
+
+function mapping(): { error: string } {
+  return { error: 'a mapping of fields' }
+}
+
+function word(pattern: RegExp, error: string): z.ZodString {
+  return z.string({ error }).regex(pattern, { error })
+}
+
+function whole(min: number, max: number): z.ZodInt {
+  const error = `a whole number of ${min} to ${max}`
+  return z.int({ error }).min(min, { error }).max(max, { error })
+}
+
+function milliseconds(fallback: number): z.ZodDefault<z.ZodInt> {
+  const error = `a whole number of 1 to ${MS_MAX} milliseconds`
+  return z.int({ error }).min(1, { error }).max(MS_MAX, { error }).default(fallback)
+}
+
+type SizeRange = {
+  /** Bytes that a number without a suffix counts. */
+  plain: number
+  min: number
+  max: number
+  step: number
+}
+
+/** Bytes; written as a number, or with a suffix k, m or g. */
+function size(error: string, range: SizeRange): z.ZodType<number> {
+  return z.unknown().transform((value, context) => {
+    const bytes = parseSize(value, range.plain)
+    if (bytes >= range.min && bytes <= range.max && bytes % range.step === 0) return bytes
+    context.addIssue({ code: 'custom', message: error })
+    return z.NEVER
+  })
+}
+
+function parseSize(value: unknown, plain: number): number {
+  if (typeof value === 'number') return value * plain
+  const match = typeof value === 'string' ? /^(\d{1,10})([kmg])?$/i.exec(value) : null
+  if (match === null) return Number.NaN
+  const scale = { k: 1024, m: MB, g: 1024 * MB }[match[2]?.toLowerCase() ?? ''] ?? plain
+  return Number(match[1]) * scale
+}

@@ -1,0 +1,307 @@
+import { expect, test } from 'vitest'
+import { load, problemsOf } from './files.ts'
+
+const NODE = 'nodes: [ "127.0.0.1:11311" ]\n'
+
+test('the smallest file gets every default', () => {
+  expect(load('nodes:\n  - 127.0.0.1:11311\n')).toEqual({
+    name: 'memring',
+    placement: 'ketama',
+    open: false,
+    users: [],
+    nodes: [
+      {
+        name: '127.0.0.1:11311',
+        label: '127.0.0.1:11311',
+        host: '127.0.0.1',
+        port: 11311,
+        weight: 1,
+        memoryMb: 64,
+        threads: 4,
+        maxItemSizeBytes: 1 << 20,
+        connectionLimit: 1024,
+      },
+    ],
+    router: {
+      listen: [{ host: '127.0.0.1', port: 11211 }],
+      threads: 4,
+      connectionsPerNode: 1,
+      connectionLimit: 1024,
+      connectTimeoutMs: 1000,
+      requestTimeoutMs: 1000,
+      reconnectMinMs: 50,
+      reconnectMaxMs: 1000,
+    },
+  })
+})
+
+test('every field is read, and a node overrides the defaults', () => {
+  const config = load(`
+name: shop
+placement: hashring
+open: true
+defaults: { memory: 128, threads: 2, max_item_size: 2m, connections: 100 }
+nodes:
+  - { name: a, address: "[::1]:11311", weight: 3, memory: 1g, threads: 8 }
+  - { address: cache-2:11211, max_item_size: 512k, connections: 7 }
+router:
+  listen: ["0.0.0.0:11211", "[::]:11212"]
+  threads: 3
+  connections_per_node: 2
+  connections: 5000
+  timeouts: { connect: 250, request: 500 }
+  reconnect: { min: 10, max: 20 }
+`)
+  expect(config.nodes).toEqual([
+    {
+      name: 'a',
+      label: 'a',
+      host: '::1',
+      port: 11311,
+      weight: 3,
+      memoryMb: 1024,
+      threads: 8,
+      maxItemSizeBytes: 2 << 20,
+      connectionLimit: 100,
+    },
+    {
+      name: 'cache-2',
+      label: 'cache-2',
+      host: 'cache-2',
+      port: 11211,
+      weight: 1,
+      memoryMb: 128,
+      threads: 2,
+      maxItemSizeBytes: 512 << 10,
+      connectionLimit: 7,
+    },
+  ])
+  expect(config).toMatchObject({ name: 'shop', placement: 'hashring', open: true })
+  expect(config.router).toEqual({
+    listen: [
+      { host: '0.0.0.0', port: 11211 },
+      { host: '::', port: 11212 },
+    ],
+    threads: 3,
+    connectionsPerNode: 2,
+    connectionLimit: 5000,
+    connectTimeoutMs: 250,
+    requestTimeoutMs: 500,
+    reconnectMinMs: 10,
+    reconnectMaxMs: 20,
+  })
+})
+
+test.each([
+  ['10.0.0.1:11211', '10.0.0.1'],
+  ['10.0.0.1:11212', '10.0.0.1:11212'],
+  ['cache.example:11211', 'cache.example'],
+  ['[fd00::1]:11211', 'fd00::1'],
+  ['[fd00::1]:11300', 'fd00::1:11300'],
+])('a node without a name, %s, stands on the ring as %s', (address, label) => {
+  expect(load(`nodes: [ "${address}" ]`).nodes[0]).toMatchObject({ name: label, label })
+})
+
+test('one listener may be written without a list', () => {
+  expect(load(`${NODE}router: { listen: "localhost:1" }`).router.listen).toEqual([
+    { host: 'localhost', port: 1 },
+  ])
+})
+
+test('aliases are followed', () => {
+  const config = load('nodes:\n  - &a { name: a, address: "h:1" }\nname: &n x\nplacement: ketama\n')
+  expect(config.nodes[0]?.name).toBe('a')
+  expect(load('nodes: [ { name: &n one, address: "h:1" } ]\nname: *n\n').name).toBe('one')
+})
+
+test.each<[string, string, string[]]>([
+  [
+    'a field misspelt',
+    `placment: ketama\n${NODE}`,
+    ['1:1: placment: found an unknown field, did you mean "placement"?'],
+  ],
+  [
+    'letters swapped',
+    `${NODE}roter: {}`,
+    ['2:1: roter: found an unknown field, did you mean "router"?'],
+  ],
+  [
+    'a field unlike any',
+    'nodes:\n  - address: h:1\n    colour: red',
+    [
+      '3:5: nodes[0].colour: found an unknown field, expected one of name, address, weight, memory, threads, max_item_size, connections',
+    ],
+  ],
+  [
+    'a field inside timeouts',
+    `${NODE}router:\n  timeouts:\n    conect: 1`,
+    ['4:5: router.timeouts.conect: found an unknown field, did you mean "connect"?'],
+  ],
+  [
+    'an unknown placement',
+    `placement: ring\n${NODE}`,
+    ['1:12: placement: found "ring", expected "ketama" or "hashring"'],
+  ],
+  ['no nodes', 'name: x', ['1:1: nodes: found nothing, expected a list of 1 to 500 nodes']],
+  [
+    'an empty list of nodes',
+    'nodes: []',
+    ['1:8: nodes: found 0 nodes, expected a list of 1 to 500 nodes'],
+  ],
+  [
+    'nodes as a mapping',
+    'nodes: { a: 1 }',
+    ['1:8: nodes: found a mapping, expected a list of 1 to 500 nodes'],
+  ],
+  [
+    'a node without an address',
+    'nodes:\n  - name: a',
+    [
+      '2:5: nodes[0].address: found nothing, expected host:port, port 0 to 65535, IPv6 as [::1]:11211',
+    ],
+  ],
+  [
+    'a list where a mapping belongs',
+    `${NODE}router: [1]`,
+    ['2:9: router: found a list, expected a mapping of fields'],
+  ],
+  [
+    'reconnect the wrong way round',
+    `${NODE}router:\n  reconnect: { min: 9, max: 8 }`,
+    ['3:21: router.reconnect.min: found 9 milliseconds, expected at most max, which is 8'],
+  ],
+  [
+    'an empty file',
+    '',
+    ['1:1: found an empty value, expected a mapping of nodes, router and users'],
+  ],
+  ['a text', 'hello', ['1:1: found "hello", expected a mapping of nodes, router and users']],
+  [
+    'broken YAML',
+    'nodes: [\n',
+    [
+      '2:1: not YAML: Flow sequence in block collection must be sufficiently indented and end with a ]',
+    ],
+  ],
+  ['a field given twice', `${NODE}name: a\nname: b\n`, ['3:1: not YAML: Map keys must be unique']],
+  [
+    'an unquoted variable in braces',
+    'nodes: [ { address: ${A} } ]',
+    [
+      expect.stringMatching(
+        /^1:\d+: not YAML: .*; inside \{ \} and \[ \] write "\$\{VAR\}" in quotes$/,
+      ),
+    ],
+  ],
+])('%s is said with its place', (_, yaml, problems) => {
+  const found = problemsOf(yaml)
+  expect(found.slice(0, problems.length)).toEqual(problems)
+  // Broken YAML may be noted more than once for one mistake; nothing else is.
+  if (!found.every(text => text.includes('not YAML'))) expect(found).toHaveLength(problems.length)
+})
+
+test('every problem of a file is listed, in the order of the file', () => {
+  const problems = problemsOf(`
+defaults: { memory: 4 }
+nodes:
+  - 127.0.0.1
+  - { name: x, address: "h:1", weight: 0 }
+router: { listen: ["0.0.0.0:1"], threads: 65 }
+users: [ { name: "a b" } ]
+bogus: 1
+`)
+  expect(problems.map(text => text.split(': ').slice(0, 2).join(' '))).toEqual([
+    '2:21 defaults.memory',
+    '4:5 nodes[0].address',
+    '5:40 nodes[1].weight',
+    '6:43 router.threads',
+    '7:18 users[0].name',
+    '8:1 bogus',
+  ])
+})
+
+const SIZE = 'expected a size of 8 to 1048576 MB, as a number of MB, "64m" or "1g"'
+test.each([
+  ['7', undefined],
+  ['8', 8],
+  ['"8m"', 8],
+  ['1048576', 1 << 20],
+  ['1024g', 1 << 20],
+  ['1048577', undefined],
+  ['1025g', undefined],
+  ['99999999999999', undefined],
+  ['1.5', undefined],
+  ['-64', undefined],
+  ['64mb', undefined],
+  ['12k', undefined],
+  ['true', undefined],
+  ['""', undefined],
+])('memory: %s', (text, memoryMb) => {
+  const yaml = `nodes:\n  - address: h:1\n    max_item_size: 1k\n    memory: ${text}`
+  if (memoryMb !== undefined) expect(load(yaml).nodes[0]?.memoryMb).toBe(memoryMb)
+  else
+    expect(problemsOf(yaml)).toEqual([expect.stringMatching(`^4:13: nodes.0..memory: .*${SIZE}$`)])
+})
+
+test.each([
+  ['weight', [0, 1, 1000, 1001, 1e12]],
+  ['threads', [0, 1, 64, 65, 1e12]],
+  ['connections', [0, 1, 1_000_000, 1_000_001, 1e15]],
+] as const)('%s: at, over and far over its limits', (field, [low, min, max, high, far]) => {
+  const yaml = (value: string | number): string =>
+    `nodes:\n  - address: h:1\n    ${field}: ${value}`
+  for (const value of [min, max]) expect(load(yaml(value)).nodes).toHaveLength(1)
+  for (const value of [low, high, far, -1, 1.5, 'x', '[1]', '""']) {
+    const text = `expected a whole number of ${min} to ${max}`
+    expect(problemsOf(yaml(value))).toEqual([expect.stringContaining(text)])
+  }
+})
+
+test.each([500, 501, 5000])('%i nodes', count => {
+  const nodes = Array.from({ length: count }, (_, at) => `  - 10.0.${at >> 8}.${at & 255}:11211`)
+  const yaml = `nodes:\n${nodes.join('\n')}\n`
+  if (count === 500) expect(load(yaml).nodes).toHaveLength(500)
+  else {
+    const text = `nodes: found ${count} nodes, expected a list of 1 to 500 nodes`
+    expect(problemsOf(yaml)).toEqual([`2:3: ${text}`])
+  }
+})
+
+test('a file may have 1 MiB and no more, and must be UTF-8', () => {
+  const comment = `${NODE}#`
+  expect(load(comment.padEnd(1 << 20, '-')).nodes).toHaveLength(1)
+  expect(problemsOf(comment.padEnd((1 << 20) + 1, '-'))).toEqual([
+    expect.stringMatching('found 1048577 bytes, expected at most 1048576$'),
+  ])
+  expect(problemsOf(comment.padEnd(20 << 20, '-'))).toHaveLength(1)
+  expect(problemsOf(Uint8Array.of(0x6e, 0xff, 0xfe))).toEqual([
+    expect.stringMatching('found other bytes, expected UTF-8 text$'),
+  ])
+})
+
+test('aliases that multiply, or contain themselves, are refused quickly', () => {
+  const bomb = ['a0: &a0 [1,1,1,1,1,1,1,1,1,1]']
+  for (let at = 1; at <= 9; at += 1) {
+    bomb.push(
+      `a${at}: &a${at} [${Array(10)
+        .fill(`*a${at - 1}`)
+        .join(',')}]`,
+    )
+  }
+  expect(problemsOf(bomb.join('\n')).join()).toContain('expected at most 50000 values, 20 deep')
+  expect(problemsOf(`nodes: &n [ *n ]`).join()).toContain('nodes[0]')
+})
+
+test('a hundred problems are shown, the rest counted', () => {
+  const yaml = `${NODE}${Array.from({ length: 150 }, (_, at) => `zz${at}: 1`).join('\n')}`
+  const lines = problemsOf(yaml)
+  expect(lines).toHaveLength(101)
+  expect(lines.at(-1)).toBe('and 50 more')
+})
+
+test.each(['no/such/file.yaml', '.'])('a file that cannot be read is named: %s', async file => {
+  const { loadClusterFile } = await import('../../../src/cluster/cluster-file.ts')
+  expect(() => loadClusterFile(file, {})).toThrow(
+    /^Cannot use cluster file (no\/such\/file.yaml: there is no such file \(ENOENT\)|\.: it is a directory \(EISDIR\))$/,
+  )
+})
