@@ -13,7 +13,7 @@
  * through the chained segments (large-values.ts); its size stands in a word of its own.
  */
 import { assert } from '../base/assert.ts'
-import { INLINE_VALUE_MAX } from './layout.ts'
+import { INLINE_VALUE_MAX } from '../base/item-size.ts'
 
 const EXPTIME = 2
 const LAST_ACCESS = 3

@@ -19,6 +19,7 @@
  *   64 overflow bucket next, 65 overflow free head   under the overflow lock (66)
  */
 import { assert } from '../base/assert.ts'
+import { INLINE_VALUE_MAX } from '../base/item-size.ts'
 
 export const SuperWord = {
   cas: 0,
@@ -47,8 +48,6 @@ const SEGMENT_MAX_BYTES = 256 * 1024
 const INDEX_SHARE = 8
 const OVERFLOW_SHARE = 8
 
-/** Values up to this are kept inside a segment among others; larger ones get segments of their own. */
-export const INLINE_VALUE_MAX = 16 * 1024
 export const MEMORY_MIN_BYTES = 8 * 1024 * 1024
 
 export type Layout = {

@@ -6,12 +6,13 @@
  * A storage:   reserve → fill → lock the bucket → link → unlock → leave, never reserving under a lock.
  */
 import { copyBytes } from '../base/bytes.ts'
+import { INLINE_VALUE_MAX, itemSize } from '../base/item-size.ts'
 import { Eviction } from './eviction.ts'
 import { KeyHash } from './hash.ts'
 import { HashIndex, NO_SLOT } from './hash-index.ts'
 import { inlineItemWords, Items } from './items.ts'
 import { LargeValues } from './large-values.ts'
-import { INLINE_VALUE_MAX, type Layout, SuperWord } from './layout.ts'
+import { type Layout, SuperWord } from './layout.ts'
 import { Locks } from './locks.ts'
 import type { Region } from './region.ts'
 import { NO_SEGMENT, Segments } from './segments.ts'
@@ -44,11 +45,6 @@ export const StoreCounter = {
   reclaimed: 6,
 } as const
 export const STORE_COUNTERS = 8
-
-/** What memcached counts for an item: header 48, cas 8, key and NUL, client flags, value and CRLF. */
-export function itemSize(keySize: number, valueSize: number, clientFlags: number): number {
-  return 48 + 8 + keySize + 1 + (clientFlags === 0 ? 0 : 4) + valueSize + 2
-}
 
 /** One thing to store. Keys are 1–250 bytes; the cas halves matter to `cas` only. */
 export type Put = {

@@ -1,0 +1,172 @@
+/**
+ * The portable transport: node:net sockets on the thread's event loop. All sockets of a thread read
+ * into one buffer; what a socket cannot send at once is kept by node:net, and the session stops
+ * producing until it has gone.
+ */
+import { createServer, type Server, Socket } from 'node:net'
+import type { ListenAddress, OutboundHandler, Stream, StreamHandler, Transport } from './transport.ts'
+
+const READ_BYTES = 64 * 1024
+
+/** A peer that went away by reset or mid-write has closed its connection: nothing is wrong here. */
+const NORMAL_CLOSES = new Set(['ECONNRESET', 'EPIPE'])
+
+class NodeStream implements Stream {
+  readonly #socket: Socket
+  #handler: StreamHandler | undefined
+  #awaitsDrain = false
+  #error = ''
+
+  constructor(socket: Socket, onClosed: (stream: NodeStream) => void) {
+    this.#socket = socket
+    socket.on('end', () => this.#handler?.onEnd())
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (!NORMAL_CLOSES.has(error.code ?? '')) this.#error = error.message
+    })
+    socket.on('close', () => {
+      onClosed(this)
+      this.#handler?.onClose(this.#error)
+    })
+  }
+
+  attach(handler: StreamHandler): void {
+    this.#handler = handler
+  }
+
+  received(bytes: Uint8Array, length: number): void {
+    this.#handler?.onData(bytes, 0, length)
+  }
+
+  get peer(): string {
+    const { remoteAddress, remotePort } = this.#socket
+    return remoteAddress === undefined ? 'gone' : `${remoteAddress}:${remotePort}`
+  }
+
+  write(bytes: Uint8Array, at: number, length: number): boolean {
+    const copy = Buffer.allocUnsafe(length)
+    copy.set(bytes.subarray(at, at + length))
+    this.#socket.write(copy, this.#written)
+    if (this.#socket.writableLength === 0) return true
+    this.#awaitsDrain = true
+    return false
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  end(): void {
+    this.#socket.destroySoon()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  fail(error: Error): void {
+    this.#socket.destroy(error)
+  }
+
+  readonly #written = (): void => {
+    if (!this.#awaitsDrain || this.#socket.writableLength > 0) return
+    this.#awaitsDrain = false
+    this.#handler?.onDrain()
+  }
+}
+
+export class NodeTransport implements Transport {
+  readonly #input = Buffer.allocUnsafeSlow(READ_BYTES)
+  readonly #inputBytes = new Uint8Array(this.#input.buffer)
+  readonly #streams = new Set<NodeStream>()
+  readonly #servers: Server[] = []
+
+  adopt(fd: number, handle: (stream: Stream) => StreamHandler): void {
+    let stream: NodeStream | undefined
+    const options = {
+      fd,
+      readable: true,
+      writable: true,
+      allowHalfOpen: true,
+      onread: this.#onread(length => stream?.received(this.#inputBytes, length)),
+    }
+    const socket = new Socket(options)
+    socket.setNoDelay(true)
+    stream = this.#track(socket)
+    stream.attach(handle(stream))
+  }
+
+  async listen(
+    address: ListenAddress,
+    handle: (stream: Stream) => StreamHandler,
+  ): Promise<number> {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
+      const stream = this.#track(socket)
+      stream.attach(handle(stream))
+      socket.on('data', (chunk: Buffer) => {
+        this.#inputBytes.set(chunk)
+        stream.received(this.#inputBytes, chunk.length)
+      })
+    })
+    this.#servers.push(server)
+    const { host, port, backlog } = address
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ host, port, backlog, reusePort: true }, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+    const bound = server.address()
+    return typeof bound === 'object' && bound !== null ? bound.port : port
+  }
+
+  connect(host: string, port: number, timeoutMs: number, handler: OutboundHandler): Stream {
+    let stream: NodeStream | undefined
+    const onread = this.#onread(length => stream?.received(this.#inputBytes, length))
+    const socket = new Socket({ onread } as ConstructorParameters<typeof Socket>[0])
+    stream = this.#track(socket)
+    stream.attach(handler)
+    const timer = setTimeout(() => {
+      stream.fail(new Error(`connect timed out after ${timeoutMs} ms`))
+    }, timeoutMs)
+    socket.once('close', () => clearTimeout(timer))
+    socket.connect({ host, port, noDelay: true, keepAlive: true }, () => {
+      clearTimeout(timer)
+      handler.onOpen()
+    })
+    return stream
+  }
+
+  async close(): Promise<void> {
+    for (const server of this.#servers) server.close()
+    for (const stream of this.#streams) stream.end()
+    const deadline = Date.now() + DRAIN_MS
+    while (this.#streams.size > 0 && Date.now() < deadline) {
+      await new Promise(resolve => setTimeout(resolve, 5))
+    }
+    for (const stream of this.#streams) stream.destroy()
+  }
+
+  #track(socket: Socket): NodeStream {
+    const stream = new NodeStream(socket, closed => this.#streams.delete(closed))
+    this.#streams.add(stream)
+    return stream
+  }
+
+  #onread(received: (length: number) => void): object {
+    return {
+      buffer: this.#input,
+      callback: (length: number) => {
+        received(length)
+        return true
+      },
+    }
+  }
+}
+
+/** What a peer gets to take its last replies when the process ends. */
+const DRAIN_MS = 300

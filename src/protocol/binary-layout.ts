@@ -1,0 +1,63 @@
+/**
+ * The binary protocol's header, 24 bytes, big-endian (memcached protocol_binary.h):
+ *
+ *   0 magic · 1 opcode · 2–3 key size · 4 extras size · 5 data type · 6–7 status (reply)
+ *   8–11 body size (extras + key + value) · 12–15 opaque, echoed · 16–23 cas
+ */
+export const BINARY_HEADER_BYTES = 24
+
+export const Magic = { request: 0x80, reply: 0x81 } as const
+
+export const Opcode = {
+  get: 0x00,
+  set: 0x01,
+  add: 0x02,
+  replace: 0x03,
+  delete: 0x04,
+  quit: 0x07,
+  getq: 0x09,
+  noop: 0x0a,
+  version: 0x0b,
+  getk: 0x0c,
+  getkq: 0x0d,
+  setq: 0x11,
+  addq: 0x12,
+  replaceq: 0x13,
+  deleteq: 0x14,
+  quitq: 0x17,
+  saslListMechs: 0x20,
+  saslAuth: 0x21,
+  saslStep: 0x22,
+} as const
+
+export const BinaryStatus = {
+  ok: 0x00,
+  notFound: 0x01,
+  exists: 0x02,
+  tooLarge: 0x03,
+  invalid: 0x04,
+  notStored: 0x05,
+  nonNumeric: 0x06,
+  authError: 0x20,
+  unknownCommand: 0x81,
+  outOfMemory: 0x82,
+  temporaryFailure: 0x86,
+} as const
+
+export function readU16(bytes: Uint8Array, at: number): number {
+  return bytes[at]! * 256 + bytes[at + 1]!
+}
+
+export function readU32(bytes: Uint8Array, at: number): number {
+  return readU16(bytes, at) * 65536 + readU16(bytes, at + 2)
+}
+
+export function writeU16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 8
+  bytes[at + 1] = value & 0xff
+}
+
+export function writeU32(bytes: Uint8Array, at: number, value: number): void {
+  writeU16(bytes, at, value >>> 16)
+  writeU16(bytes, at + 2, value & 0xffff)
+}

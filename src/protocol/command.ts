@@ -1,0 +1,89 @@
+/**
+ * What can be asked, whatever the protocol: the parser, the executors, the router and the statistics
+ * all speak of these. Verbs of the text protocol stand beside them (doc/protocol.txt of memcached).
+ */
+import { latin1 } from '../base/bytes.ts'
+
+export const Command = {
+  get: 0,
+  gets: 1,
+  gat: 2,
+  gats: 3,
+  set: 4,
+  add: 5,
+  replace: 6,
+  append: 7,
+  prepend: 8,
+  cas: 9,
+  delete: 10,
+  incr: 11,
+  decr: 12,
+  touch: 13,
+  flushAll: 14,
+  stats: 15,
+  version: 16,
+  verbosity: 17,
+  quit: 18,
+  noop: 19,
+  unknown: 20,
+} as const
+export type Command = (typeof Command)[keyof typeof Command]
+
+export const CommandClass = { retrieval: 0, storage: 1, keyed: 2, admin: 3 } as const
+type CommandClass = (typeof CommandClass)[keyof typeof CommandClass]
+
+type Row = {
+  verb: string
+  command: Command
+  class: CommandClass
+  /** Tokens with the verb; fewer are a bad line, more are ignored. */
+  tokensMin: number
+  /** Whether a last token `noreply` is obeyed. */
+  noreply: boolean
+}
+
+const { retrieval, storage, keyed, admin } = CommandClass
+
+export const commands = [
+  { verb: 'get', command: Command.get, class: retrieval, tokensMin: 2, noreply: false },
+  { verb: 'gets', command: Command.gets, class: retrieval, tokensMin: 2, noreply: false },
+  { verb: 'gat', command: Command.gat, class: retrieval, tokensMin: 3, noreply: false },
+  { verb: 'gats', command: Command.gats, class: retrieval, tokensMin: 3, noreply: false },
+  { verb: 'set', command: Command.set, class: storage, tokensMin: 5, noreply: true },
+  { verb: 'add', command: Command.add, class: storage, tokensMin: 5, noreply: true },
+  { verb: 'replace', command: Command.replace, class: storage, tokensMin: 5, noreply: true },
+  { verb: 'append', command: Command.append, class: storage, tokensMin: 5, noreply: true },
+  { verb: 'prepend', command: Command.prepend, class: storage, tokensMin: 5, noreply: true },
+  { verb: 'cas', command: Command.cas, class: storage, tokensMin: 6, noreply: true },
+  { verb: 'delete', command: Command.delete, class: keyed, tokensMin: 2, noreply: true },
+  { verb: 'incr', command: Command.incr, class: keyed, tokensMin: 3, noreply: true },
+  { verb: 'decr', command: Command.decr, class: keyed, tokensMin: 3, noreply: true },
+  { verb: 'touch', command: Command.touch, class: keyed, tokensMin: 3, noreply: true },
+  { verb: 'flush_all', command: Command.flushAll, class: admin, tokensMin: 1, noreply: true },
+  { verb: 'stats', command: Command.stats, class: admin, tokensMin: 1, noreply: false },
+  { verb: 'version', command: Command.version, class: admin, tokensMin: 1, noreply: false },
+  { verb: 'verbosity', command: Command.verbosity, class: admin, tokensMin: 1, noreply: true },
+  { verb: 'quit', command: Command.quit, class: admin, tokensMin: 1, noreply: false },
+] as const satisfies readonly Row[]
+
+export type CommandRow = Row & { bytes: Uint8Array }
+
+/** First byte of the verb → the rows that begin with it. */
+const rowsByFirstByte: (readonly CommandRow[])[] = Array.from({ length: 256 }, () => [])
+for (const row of commands) {
+  const bytes = latin1(row.verb)
+  rowsByFirstByte[bytes[0]!] = [...rowsByFirstByte[bytes[0]!]!, { ...row, bytes }]
+}
+
+/** The row of the verb at `at`, or undefined. Verbs are case-sensitive. */
+export function findCommand(bytes: Uint8Array, at: number, length: number): CommandRow | undefined {
+  const rows = rowsByFirstByte[bytes[at]!]!
+  for (let r = 0; r < rows.length; r += 1) {
+    const row = rows[r]!
+    if (row.bytes.length !== length) continue
+    let i = 1
+    while (i < length && row.bytes[i] === bytes[at + i]) i += 1
+    if (i === length) return row
+  }
+  return undefined
+}

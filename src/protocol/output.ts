@@ -1,0 +1,46 @@
+/**
+ * A thread's reply buffer: sessions append to it, and it is empty between turns.
+ *
+ *   start ─── written ─── at ─── room ─── end
+ */
+import { copyBytes, put } from '../base/bytes.ts'
+
+/** Room there is before every request, and before every key of a retrieval. */
+export const REPLY_ROOM = 18 * 1024
+export const OUTPUT_BYTES = 64 * 1024
+
+export class Output {
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+  /** Where the next byte goes. */
+  at: number
+
+  constructor(bytes: Uint8Array, start: number, size: number) {
+    this.bytes = bytes
+    this.start = start
+    this.end = start + size
+    this.at = start
+  }
+
+  get length(): number {
+    return this.at - this.start
+  }
+
+  get room(): number {
+    return this.end - this.at
+  }
+
+  clear(): void {
+    this.at = this.start
+  }
+
+  put(constant: Uint8Array): void {
+    this.at = put(this.bytes, this.at, constant)
+  }
+
+  copy(source: Uint8Array, sourceAt: number, length: number): void {
+    copyBytes(this.bytes, this.at, source, sourceAt, length)
+    this.at += length
+  }
+}

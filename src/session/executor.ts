@@ -1,0 +1,39 @@
+/**
+ * The seam between a session and whatever answers it: the store of a node, or the nodes of a router.
+ * An executor answers at once, through `session.output` and the request's encoder, or takes a place
+ * in the order of replies (`session.defer()`) and answers later.
+ */
+import type { Status } from '../protocol/encoder.ts'
+import type { Request } from '../protocol/request.ts'
+import type { Session } from './session.ts'
+
+/** Where a value goes that is too large to wait for in a buffer. */
+export interface ValueSink {
+  fill(position: number, bytes: Uint8Array, at: number, length: number): void
+  /** The value is whole and its end was right: store it and answer. */
+  commit(request: Request): void
+  abandon(): void
+}
+
+/** A value too large for the output buffer, read piece by piece as the peer takes it. */
+export interface ValueSource {
+  readonly size: number
+  read(position: number, target: Uint8Array, at: number, length: number): void
+  close(): void
+}
+
+export interface Executor {
+  /** False: the session waits until somebody calls its `resume`. */
+  mayProceed(session: Session): boolean
+  /** Answers one key of a retrieval. */
+  retrieve(session: Session, request: Request): void
+  /** Answers everything else that has no value still to come. */
+  execute(session: Session, request: Request): void
+  /** A place for a large value, or undefined when there is no memory for it. */
+  openValue(session: Session, request: Request): ValueSink | undefined
+  /** A storage command that fails before it starts; a `set` must not leave the old value behind. */
+  refuse(session: Session, request: Request, status: Status): void
+  /** `stats` and its argument ('' for none); false when there is no such statistic. */
+  stats(session: Session, argument: string): boolean
+  closed(session: Session): void
+}

@@ -1,0 +1,85 @@
+/**
+ * A value that arrives in pieces: staged in a buffer up to INLINE_VALUE_MAX, larger ones put straight
+ * where they will stay. `tailSize` bytes behind it (CRLF in the text protocol) are kept with it.
+ */
+import { copyBytes } from '../base/bytes.ts'
+import { INLINE_VALUE_MAX } from '../base/item-size.ts'
+import type { Request } from '../protocol/request.ts'
+import type { ValueSink } from './executor.ts'
+import type { Session } from './session.ts'
+
+export class IncomingValue {
+  readonly #session: Session
+  readonly #tail = new Uint8Array(2)
+  #staged: Uint8Array | undefined
+  #sink: ValueSink | undefined
+  #size = 0
+  #tailSize = 0
+  #received = 0
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  /** Makes a place; moves the request's key there too. False: there is no memory for it. */
+  open(request: Request, tailSize: number): boolean {
+    this.#size = request.valueSize
+    this.#tailSize = tailSize
+    this.#received = 0
+    const key = request.key.slice(request.keyAt, request.keyAt + request.keySize)
+    request.key = key
+    request.keyAt = 0
+    if (request.valueSize > INLINE_VALUE_MAX) {
+      this.#sink = this.#session.executor.openValue(this.#session, request)
+      return this.#sink !== undefined
+    }
+    this.#staged = this.#session.services.staging.take(Math.max(1, request.valueSize))
+    return this.#staged !== undefined
+  }
+
+  /** Takes what belongs to the value; returns the offset behind it. */
+  fill(bytes: Uint8Array, at: number, end: number): number {
+    const ofValue = Math.min(end - at, Math.max(0, this.#size - this.#received))
+    if (ofValue > 0) {
+      if (this.#staged) copyBytes(this.#staged, this.#received, bytes, at, ofValue)
+      else this.#sink!.fill(this.#received, bytes, at, ofValue)
+      this.#received += ofValue
+    }
+    let next = at + ofValue
+    while (next < end && !this.isWhole) {
+      this.#tail[this.#received - this.#size] = bytes[next]!
+      this.#received += 1
+      next += 1
+    }
+    return next
+  }
+
+  get isWhole(): boolean {
+    return this.#received === this.#size + this.#tailSize
+  }
+
+  get endsInCrlf(): boolean {
+    return this.#tail[0] === 0x0d && this.#tail[1] === 0x0a
+  }
+
+  /** Has the whole value stored and answered. */
+  commit(request: Request): void {
+    const sink = this.#sink
+    this.#sink = undefined
+    if (sink) {
+      sink.commit(request)
+      return
+    }
+    request.value = this.#staged!
+    request.valueAt = 0
+    this.#session.executor.execute(this.#session, request)
+    this.abandon()
+  }
+
+  abandon(): void {
+    if (this.#staged) this.#session.services.staging.give(this.#staged)
+    this.#sink?.abandon()
+    this.#staged = undefined
+    this.#sink = undefined
+  }
+}

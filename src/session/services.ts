@@ -1,0 +1,52 @@
+/** What all sessions of one thread share. */
+import type { Authenticator } from '../auth/authenticator.ts'
+import type { Output } from '../protocol/output.ts'
+import type { Session } from './session.ts'
+
+export type SessionCounters = {
+  bytesRead(length: number): void
+  bytesWritten(length: number): void
+  /** One attempt to log in. */
+  authAttempt(succeeded: boolean): void
+}
+
+export type SessionServices = {
+  output: Output
+  counters: SessionCounters
+  /** Undefined: nobody has to log in. */
+  authenticator: Authenticator | undefined
+  /** `ascii`: a first byte of 0x80 is not special (memcached's `-Y` without `-S`). */
+  protocols: 'both' | 'ascii'
+  staging: Staging
+  /** `-I`: what `itemSize` (base/item-size.ts) may come to. */
+  itemSizeMax: number
+  /** Answer to `version`: `x.y.z`, which clients parse. */
+  version: Uint8Array
+  /** Before the session is forgotten; `error` is empty for a normal close. */
+  onClosed(session: Session, error: string): void
+}
+
+/** Memory that values take while they arrive in pieces: bounded for a whole thread. */
+export class Staging {
+  readonly #limitBytes: number
+  #usedBytes = 0
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes
+  }
+
+  /** A buffer, or undefined when the thread's limit is reached. */
+  take(size: number): Uint8Array | undefined {
+    if (this.#usedBytes + size > this.#limitBytes) return undefined
+    this.#usedBytes += size
+    return new Uint8Array(size)
+  }
+
+  give(buffer: Uint8Array): void {
+    this.#usedBytes -= buffer.length
+  }
+}

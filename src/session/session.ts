@@ -1,0 +1,244 @@
+/**
+ * One connection: keeps what was received until it can be used, produces replies only as fast as the
+ * peer takes them, and closes in order. It knows no socket (net/transport.ts) and no store
+ * (executor.ts); what the bytes mean is its protocol's business.
+ *
+ *   reading ──output full, peer behind, or executor's window full──▶ blocked ──drain / resume──▶ reading
+ *      └──────quit, protocol violation, peer's end──────▶ closing ──last reply sent──▶ closed
+ */
+import { copyBytes } from '../base/bytes.ts'
+import { OUTPUT_BYTES, type Output, REPLY_ROOM } from '../protocol/output.ts'
+import type { Stream, StreamHandler } from '../net/transport.ts'
+import type { Executor, ValueSource } from './executor.ts'
+import { PendingReplies, type Reply } from './pending-replies.ts'
+import { type Protocol, protocolOf } from './protocol.ts'
+import type { SessionServices } from './services.ts'
+
+const HELD_MIN = 1024
+
+export class Session implements StreamHandler {
+  readonly stream: Stream
+  readonly executor: Executor
+  readonly services: SessionServices
+  readonly output: Output
+  /** Whoever logged in; undefined until then, and always where nobody has to. */
+  user: string | undefined
+  #protocol: Protocol | undefined
+  /** Received and not yet used: `[heldAt, heldEnd)` of `held`. */
+  #held: Uint8Array | undefined
+  #heldAt = 0
+  #heldEnd = 0
+  #behind = false
+  #paused = false
+  #closing = false
+  #closed = false
+  #peerEnded = false
+  #running = false
+  #pending: PendingReplies | undefined
+  #source: ValueSource | undefined
+  #sourceAt = 0
+  #afterSource: (() => void) | undefined
+
+  constructor(stream: Stream, executor: Executor, services: SessionServices) {
+    this.stream = stream
+    this.executor = executor
+    this.services = services
+    this.output = services.output
+  }
+
+  onData(bytes: Uint8Array, at: number, length: number): void {
+    this.services.counters.bytesRead(length)
+    if (this.#closing) return
+    if (this.#held === undefined) {
+      this.#run(bytes, at, at + length)
+    } else {
+      this.#holdMore(bytes, at, length)
+      this.#runHeld()
+    }
+  }
+
+  onDrain(): void {
+    this.#behind = false
+    this.resume()
+  }
+
+  onEnd(): void {
+    this.#peerEnded = true
+    this.#settle()
+  }
+
+  onClose(error: string): void {
+    this.#closed = true
+    this.#source?.close()
+    this.#source = undefined
+    this.#protocol?.abandon()
+    this.#held = undefined
+    this.executor.closed(this)
+    this.services.onClosed(this, error)
+  }
+
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
+  get pendingCount(): number {
+    return this.#pending?.openCount ?? 0
+  }
+
+  get bufferedBytes(): number {
+    return this.#pending?.bufferedBytes ?? 0
+  }
+
+  /** Whether another request may be taken up: there is room for its reply, and nobody objects. */
+  ready(): boolean {
+    if (this.#closing || this.#closed || this.#behind || this.#source !== undefined) return false
+    if (this.output.room < REPLY_ROOM && !this.flush()) return false
+    return this.executor.mayProceed(this)
+  }
+
+  /** Sends what is in the output buffer, behind all replies still awaited; false: the peer is behind. */
+  flush(): boolean {
+    const { output } = this
+    if (output.length === 0) return !this.#behind
+    if (this.#pending !== undefined && !this.#pending.isEmpty) {
+      this.#pending.push(output.bytes.slice(output.start, output.at))
+    } else {
+      this.#send(output.bytes, output.start, output.length)
+    }
+    output.clear()
+    return !this.#behind
+  }
+
+  /** A place for a reply that comes later, behind all there is so far. */
+  defer(): Reply {
+    this.flush()
+    this.#pending ??= new PendingReplies()
+    return this.#pending.open()
+  }
+
+  /** The bytes of a deferred reply; `drainPending` sends it. */
+  complete(reply: Reply, bytes: Uint8Array): void {
+    this.#pending!.complete(reply, bytes)
+  }
+
+  /** Sends deferred replies that are due, then goes on with what was received. */
+  drainPending(): void {
+    const { output } = this
+    const pending = this.#pending
+    if (pending === undefined || this.#closed) return
+    for (let bytes = pending.shift(); bytes !== undefined; bytes = pending.shift()) {
+      if (bytes.length > output.room && output.length > 0) this.#sendOutput()
+      if (bytes.length > OUTPUT_BYTES) this.#send(bytes, 0, bytes.length)
+      else output.copy(bytes, 0, bytes.length)
+    }
+    this.#sendOutput()
+    this.resume()
+  }
+
+  /** Streams a value larger than the output buffer behind what is in it, then calls `done`. */
+  sendValue(source: ValueSource, done: () => void): void {
+    this.#source = source
+    this.#sourceAt = 0
+    this.#afterSource = done
+    this.#pump()
+  }
+
+  /** Answers what is there, then closes. */
+  close(): void {
+    this.#closing = true
+  }
+
+  /** Goes on where the session had to wait. */
+  resume(): void {
+    if (this.#closed || this.#running) return
+    if (this.#source !== undefined && !this.#behind) this.#pump()
+    if (this.#held !== undefined) this.#runHeld()
+    else this.#settle()
+  }
+
+  #runHeld(): void {
+    this.#run(this.#held!, this.#heldAt, this.#heldEnd)
+  }
+
+  #run(bytes: Uint8Array, at: number, end: number): void {
+    this.#running = true
+    this.#protocol ??= protocolOf(this, bytes[at]!)
+    const used = this.ready() ? this.#protocol.process(bytes, at, end) : at
+    this.#hold(bytes, used, end)
+    this.#running = false
+    this.flush()
+    this.#settle()
+  }
+
+  #hold(bytes: Uint8Array, at: number, end: number): void {
+    if (at === end || this.#closing) {
+      this.#held = undefined
+    } else if (bytes === this.#held) {
+      this.#heldAt = at
+    } else {
+      this.#held = bytes.slice(at, end)
+      this.#heldAt = 0
+      this.#heldEnd = end - at
+    }
+  }
+
+  #holdMore(bytes: Uint8Array, at: number, length: number): void {
+    const held = this.#held!
+    const kept = this.#heldEnd - this.#heldAt
+    if (this.#heldEnd + length > held.length) {
+      const grown = new Uint8Array(Math.max(HELD_MIN, (kept + length) * 2))
+      copyBytes(grown, 0, held, this.#heldAt, kept)
+      this.#held = grown
+      this.#heldAt = 0
+      this.#heldEnd = kept
+    }
+    copyBytes(this.#held!, this.#heldEnd, bytes, at, length)
+    this.#heldEnd += length
+  }
+
+  #pump(): void {
+    const { output } = this
+    const source = this.#source!
+    while (this.#sourceAt < source.size) {
+      if (output.room < REPLY_ROOM) this.#sendOutput()
+      if (this.#behind) return
+      const size = Math.min(output.room - REPLY_ROOM / 2, source.size - this.#sourceAt)
+      source.read(this.#sourceAt, output.bytes, output.at, size)
+      output.at += size
+      this.#sourceAt += size
+    }
+    source.close()
+    this.#source = undefined
+    this.#afterSource!()
+    this.#sendOutput()
+  }
+
+  #sendOutput(): void {
+    const { output } = this
+    if (output.length > 0) this.#send(output.bytes, output.start, output.length)
+    output.clear()
+  }
+
+  #send(bytes: Uint8Array, at: number, length: number): void {
+    this.services.counters.bytesWritten(length)
+    if (!this.stream.write(bytes, at, length)) this.#behind = true
+  }
+
+  /** After a turn: stops or goes on reading, and closes when there is nothing left to say. */
+  #settle(): void {
+    if (this.#closed || this.#running) return
+    const idle = this.#source === undefined && (this.#pending?.isEmpty ?? true)
+    const stuck = this.#held !== undefined && !this.ready()
+    if (idle && (this.#closing || (this.#peerEnded && !stuck))) {
+      this.#closing = true
+      this.stream.end()
+      return
+    }
+    const mustWait = this.#closing || this.#behind || this.#source !== undefined || stuck
+    if (mustWait !== this.#paused) {
+      this.#paused = mustWait
+      if (mustWait) this.stream.pause()
+      else this.stream.resume()
+    }
+  }
+}

@@ -1,0 +1,389 @@
+/**
+ * The text protocol of one connection (memcached doc/protocol.txt; PROTO rules of proto_text.c).
+ *
+ *   line ──storage command, value not whole yet──▶ value ──whole──▶ line
+ *     └───storage command that failed───────────▶ swallow ──done──▶ line
+ *
+ * A line stays in the input until it is finished with: a retrieval that has to wait (the peer is
+ * behind) is taken up again at the key where it stopped.
+ */
+import { itemSize } from '../base/item-size.ts'
+import { toLatin1 } from '../base/bytes.ts'
+import { Command, CommandClass, type CommandRow, findCommand } from '../protocol/command.ts'
+import { Status } from '../protocol/encoder.ts'
+import {
+  KEY_MAX,
+  LEADING_SPACES_MAX,
+  LINE_MAX,
+  RETRIEVAL_LINE_MAX,
+  VALUE_MAX,
+} from '../protocol/limits.ts'
+import { Request } from '../protocol/request.ts'
+import { textEncoder, TextLine } from '../protocol/text-encoder.ts'
+import { NumberReader, Tokens } from '../protocol/text-request.ts'
+import { IncomingValue } from './incoming-value.ts'
+import type { Session } from './session.ts'
+import { TextLogin } from './text-login.ts'
+
+const LF = 0x0a
+const CR = 0x0d
+const SPACE = 0x20
+const SHORTEST_LINE = 4
+const NOREPLY = Buffer.from('noreply', 'latin1')
+const HTTP = Buffer.from('HTTP/', 'latin1')
+
+const State = { line: 0, value: 1, swallow: 2 } as const
+
+/** Reused by all sessions of a thread: a line is parsed and carried out before the next one is. */
+const tokens = new Tokens()
+const numbers = new NumberReader()
+
+export class TextProtocol {
+  readonly #session: Session
+  readonly #request = new Request()
+  readonly #value: IncomingValue
+  readonly #login: TextLogin | undefined
+  #state: number = State.line
+  #toSwallow = 0
+  /** Bytes of the pending line that are known to hold no newline. */
+  #scanned = 0
+  /** In a retrieval that had to wait: the offset of its next key from the line's start. */
+  #resumeAt = 0
+
+  constructor(session: Session) {
+    this.#session = session
+    this.#value = new IncomingValue(session)
+    this.#request.encoder = textEncoder
+    const { authenticator } = session.services
+    this.#login = authenticator ? new TextLogin(session, authenticator) : undefined
+  }
+
+  abandon(): void {
+    this.#value.abandon()
+  }
+
+  process(bytes: Uint8Array, at: number, end: number): number {
+    let position = at
+    while (position < end && this.#session.ready()) {
+      if (this.#state === State.line) {
+        const next = this.#nextLine(bytes, position, end)
+        if (next < 0) return position
+        position = next
+      } else if (this.#state === State.value) {
+        position = this.#value.fill(bytes, position, end)
+        if (this.#value.isWhole) this.#finishValue()
+      } else {
+        const size = Math.min(this.#toSwallow, end - position)
+        this.#toSwallow -= size
+        position += size
+        if (this.#toSwallow === 0) this.#state = State.line
+      }
+    }
+    return position
+  }
+
+  /** The offset behind the next command, or -1 when it is not whole or has to wait. */
+  #nextLine(bytes: Uint8Array, at: number, end: number): number {
+    const newline = indexOf(bytes, LF, at + this.#scanned, end)
+    if (newline < 0) {
+      this.#scanned = end - at
+      if (isTooLong(bytes, at, end)) this.#session.close()
+      return -1
+    }
+    this.#scanned = 0
+    if (this.#login !== undefined && this.#session.user === undefined) {
+      return this.#login.line(bytes, at, newline, end)
+    }
+    const to = newline > at && bytes[newline - 1] === CR ? newline - 1 : newline
+    if (newline + 1 - at < SHORTEST_LINE) {
+      this.#session.output.put(TextLine.badFormat)
+      return newline + 1
+    }
+    let verbEnd = at
+    while (verbEnd < to && bytes[verbEnd] !== SPACE) verbEnd += 1
+    const row = findCommand(bytes, at, verbEnd - at)
+    if (row === undefined) {
+      this.#unknown(bytes, at, to)
+      return newline + 1
+    }
+    switch (row.class) {
+      case CommandClass.retrieval:
+        return this.#retrieve(row, bytes, at, to) ? newline + 1 : -1
+      case CommandClass.storage:
+        return this.#store(row, bytes, at, to, newline + 1, end)
+      case CommandClass.keyed:
+        this.#keyed(row, bytes, at, to)
+        return newline + 1
+      default:
+        this.#admin(row, bytes, at, to)
+        return newline + 1
+    }
+  }
+
+  #unknown(bytes: Uint8Array, at: number, to: number): void {
+    tokens.split(bytes, at, to)
+    const last = tokens.count - 1
+    if (last >= 0 && tokens.size[last]! >= HTTP.length && startsWith(bytes, tokens.at[last]!, HTTP)) {
+      this.#session.close()
+      return
+    }
+    this.#session.output.put(TextLine.error)
+  }
+
+  /** False: stopped before a key, to be called again with the same line. */
+  #retrieve(row: CommandRow, bytes: Uint8Array, at: number, to: number): boolean {
+    const session = this.#session
+    const request = this.#request
+    let next = at + this.#resumeAt
+    if (this.#resumeAt === 0) {
+      request.reset(row.command)
+      next = this.#checkRetrieval(row, bytes, at, to)
+      if (next < 0) return true
+    }
+    request.key = bytes
+    for (;;) {
+      while (next < to && bytes[next] === SPACE) next += 1
+      if (next === to) break
+      if (!session.ready()) {
+        this.#resumeAt = next - at
+        return false
+      }
+      request.keyAt = next
+      while (next < to && bytes[next] !== SPACE) next += 1
+      request.keySize = next - request.keyAt
+      session.executor.retrieve(session, request)
+    }
+    if (!session.ready()) {
+      this.#resumeAt = next - at
+      return false
+    }
+    this.#resumeAt = 0
+    session.output.put(TextLine.end)
+    return true
+  }
+
+  /** The offset of the first key, or -1 when the line was answered with an error. */
+  #checkRetrieval(row: CommandRow, bytes: Uint8Array, at: number, to: number): number {
+    let next = at + row.bytes.length
+    let keys = 0
+    let firstKey = -1
+    const withExptime = row.command === Command.gat || row.command === Command.gats
+    let exptimeIsBad = false
+    for (let token = 0; ; token += 1) {
+      while (next < to && bytes[next] === SPACE) next += 1
+      if (next === to) break
+      const start = next
+      while (next < to && bytes[next] !== SPACE) next += 1
+      if (withExptime && token === 0) {
+        exptimeIsBad = !numbers.int32(bytes, start, next - start)
+        this.#request.exptime = numbers.number
+        continue
+      }
+      if (keys === 0) firstKey = start
+      keys += 1
+      if (next - start > KEY_MAX) return this.#reject(TextLine.badFormat)
+    }
+    if (keys === 0) return this.#reject(TextLine.badFormat)
+    if (exptimeIsBad) return this.#reject(TextLine.badExptime)
+    return firstKey
+  }
+
+  #reject(line: Uint8Array): number {
+    this.#session.output.put(line)
+    return -1
+  }
+
+  /** Returns the offset behind the command and what is there of its value. */
+  #store(
+    row: CommandRow,
+    bytes: Uint8Array,
+    at: number,
+    to: number,
+    valueAt: number,
+    end: number,
+  ): number {
+    const session = this.#session
+    const request = this.#request
+    tokens.split(bytes, at, to)
+    request.reset(row.command)
+    if (tokens.count < row.tokensMin || !this.#valueSize(bytes)) {
+      session.output.put(TextLine.badFormat)
+      return valueAt
+    }
+    this.#noreply(row, bytes)
+    if (!this.#storageFields(row, bytes)) {
+      if (!request.quiet) session.output.put(TextLine.badFormat)
+      return this.#swallow(valueAt)
+    }
+    if (itemSize(request.keySize, request.valueSize, request.clientFlags) > session.services.itemSizeMax) {
+      session.executor.refuse(session, request, Status.tooLarge)
+      return this.#swallow(valueAt)
+    }
+    const valueEnd = valueAt + request.valueSize
+    if (valueEnd + 2 <= end) {
+      request.value = bytes
+      request.valueAt = valueAt
+      const isWhole = bytes[valueEnd] === CR && bytes[valueEnd + 1] === LF
+      if (isWhole) session.executor.execute(session, request)
+      else if (!request.quiet) session.output.put(TextLine.badDataChunk)
+      return valueEnd + 2
+    }
+    if (!this.#value.open(request, 2)) {
+      session.executor.refuse(session, request, Status.noMemory)
+      return this.#swallow(valueAt)
+    }
+    this.#state = State.value
+    return valueAt
+  }
+
+  #swallow(valueAt: number): number {
+    this.#toSwallow = this.#request.valueSize + 2
+    this.#state = State.swallow
+    return valueAt
+  }
+
+  #finishValue(): void {
+    this.#state = State.line
+    if (this.#value.endsInCrlf) {
+      this.#value.commit(this.#request)
+      return
+    }
+    this.#value.abandon()
+    if (!this.#request.quiet) this.#session.output.put(TextLine.badDataChunk)
+  }
+
+  #valueSize(bytes: Uint8Array): boolean {
+    if (!numbers.uint64(bytes, tokens.at[4]!, tokens.size[4]!)) return false
+    if (numbers.value > BigInt(VALUE_MAX)) return false
+    this.#request.valueSize = Number(numbers.value)
+    return true
+  }
+
+  #storageFields(row: CommandRow, bytes: Uint8Array): boolean {
+    const request = this.#request
+    if (!this.#key(bytes, 1)) return false
+    if (!numbers.clientFlags(bytes, tokens.at[2]!, tokens.size[2]!)) return false
+    request.clientFlags = numbers.number
+    if (!numbers.truncatedInt32(bytes, tokens.at[3]!, tokens.size[3]!)) return false
+    request.exptime = numbers.number
+    if (row.command !== Command.cas) return true
+    if (!numbers.uint64(bytes, tokens.at[5]!, tokens.size[5]!)) return false
+    request.casLow = numbers.low
+    request.casHigh = numbers.high
+    return true
+  }
+
+  #keyed(row: CommandRow, bytes: Uint8Array, at: number, to: number): void {
+    const { output, executor } = this.#session
+    const request = this.#request
+    tokens.split(bytes, at, to)
+    request.reset(row.command)
+    if (tokens.count < row.tokensMin) {
+      output.put(TextLine.badFormat)
+      return
+    }
+    this.#noreply(row, bytes)
+    let error: Uint8Array | undefined
+    if (!this.#key(bytes, 1)) {
+      error = TextLine.badFormat
+    } else if (row.command === Command.touch) {
+      if (!numbers.int32(bytes, tokens.at[2]!, tokens.size[2]!)) error = TextLine.badExptime
+      request.exptime = numbers.number
+    } else if (row.command !== Command.delete) {
+      if (!numbers.uint64(bytes, tokens.at[2]!, tokens.size[2]!)) error = TextLine.badDelta
+      request.delta = numbers.value
+    }
+    if (error === undefined) executor.execute(this.#session, request)
+    else if (!request.quiet) output.put(error)
+  }
+
+  #admin(row: CommandRow, bytes: Uint8Array, at: number, to: number): void {
+    const session = this.#session
+    const request = this.#request
+    tokens.split(bytes, at, to)
+    request.reset(row.command)
+    this.#noreply(row, bytes)
+    switch (row.command) {
+      case Command.quit:
+        session.close()
+        return
+      case Command.version:
+        textEncoder.version(session.output, request, session.services.version)
+        return
+      case Command.stats:
+        this.#stats(bytes)
+        return
+      case Command.verbosity:
+        this.#verbosity(bytes)
+        return
+      default:
+        this.#flushAll(bytes)
+    }
+  }
+
+  #stats(bytes: Uint8Array): void {
+    const hasArgument = tokens.count > 1
+    const argument = hasArgument ? toLatin1(bytes, tokens.at[1]!, tokens.size[1]!) : ''
+    const known = this.#session.executor.stats(this.#session, argument)
+    if (!known) this.#session.output.put(TextLine.error)
+  }
+
+  #verbosity(bytes: Uint8Array): void {
+    const request = this.#request
+    const level = tokens.count > 1 && numbers.uint64(bytes, tokens.at[1]!, tokens.size[1]!)
+    if (!level) {
+      if (!request.quiet) this.#session.output.put(TextLine.badFormat)
+      return
+    }
+    request.delta = numbers.value
+    this.#session.executor.execute(this.#session, request)
+  }
+
+  #flushAll(bytes: Uint8Array): void {
+    const request = this.#request
+    const hasDelay = tokens.count > (request.quiet ? 2 : 1)
+    if (hasDelay && !numbers.int32(bytes, tokens.at[1]!, tokens.size[1]!)) {
+      if (!request.quiet) this.#session.output.put(TextLine.badExptime)
+      return
+    }
+    request.exptime = hasDelay ? numbers.number : 0
+    this.#session.executor.execute(this.#session, request)
+  }
+
+  #key(bytes: Uint8Array, token: number): boolean {
+    const request = this.#request
+    request.key = bytes
+    request.keyAt = tokens.at[token]!
+    request.keySize = tokens.size[token]!
+    return request.keySize <= KEY_MAX
+  }
+
+  #noreply(row: CommandRow, bytes: Uint8Array): void {
+    const last = tokens.count - 1
+    const fits = row.noreply && last > 0 && tokens.size[last] === NOREPLY.length
+    this.#request.quiet = fits && startsWith(bytes, tokens.at[last]!, NOREPLY)
+  }
+}
+
+function indexOf(bytes: Uint8Array, byte: number, from: number, end: number): number {
+  for (let i = from; i < end; i += 1) if (bytes[i] === byte) return i
+  return -1
+}
+
+function startsWith(bytes: Uint8Array, at: number, text: Uint8Array): boolean {
+  for (let i = 0; i < text.length; i += 1) if (bytes[at + i] !== text[i]) return false
+  return true
+}
+
+/** Whether a line without its newline has got longer than any line may be. */
+function isTooLong(bytes: Uint8Array, at: number, end: number): boolean {
+  if (end - at <= LINE_MAX) return false
+  let start = at
+  while (start < end && bytes[start] === SPACE) start += 1
+  if (start - at > LEADING_SPACES_MAX) return true
+  const isGet = startsWith(bytes, start, GET) || startsWith(bytes, start, GETS)
+  return !isGet || end - at > RETRIEVAL_LINE_MAX
+}
+
+const GET = Buffer.from('get ', 'latin1')
+const GETS = Buffer.from('gets ', 'latin1')
