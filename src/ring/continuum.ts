@@ -39,9 +39,8 @@ export function checkNodes(nodes: readonly RingNode[]): void {
     }
     labels.add(label)
     if (!Number.isInteger(weight) || weight < 0 || weight > WEIGHT_MAX) {
-      throw new RangeError(
-        `Cannot build ring: weight ${weight} of "${label}", expected a whole number from 0 to ${WEIGHT_MAX}`,
-      )
+      const expected = `expected a whole number from 0 to ${WEIGHT_MAX}`
+      throw new RangeError(`Cannot build ring: weight ${weight} of "${label}", ${expected}`)
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * libmemcached's KETAMA_WEIGHTED continuum, to the point (libmemcached/hosts.cc `update_continuum`):
- * pylibmc's `ketama_weighted`, php-memcached's OPT_LIBKETAMA_COMPATIBLE, twemproxy with md5 keys.
+ * libmemcached's KETAMA_WEIGHTED continuum, to the point (hosts.cc `update_continuum`): pylibmc's
+ * `ketama_weighted`, php-memcached's OPT_LIBKETAMA_COMPATIBLE, twemproxy with md5 keys.
  *
  *   hashes(node) = floor(weight / total × 160 / 4 × nodes + 1e-10)     nominally 40
  *   md5(`${label}-${i}`) for i < hashes → four little-endian points each, nominally 160
