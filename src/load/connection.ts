@@ -79,9 +79,11 @@ export class LoadConnection implements ReplySink {
         clearTimeout(timer)
         // Once connected, the promise is settled and ignores this.
         reject(error)
-        this.#lose(socket, 'connection broke', error.message)
+        this.#lose(socket, connected ? 'connection broke' : 'cannot connect', error.message)
       }
+      let connected = false
       socket.once('connect', () => {
+        connected = true
         clearTimeout(timer)
         this.#lostAtMs = 0
         resolve()

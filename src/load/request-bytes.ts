@@ -7,9 +7,9 @@
  *     set memring-00000042 0 0 100 CRLF value CRLF
  *     VALUE memring-00000042 0 100 CRLF value CRLF END CRLF
  *
- * Every key has a value of its own, cut from one pattern at a place that depends on the key, so a
- * reader can tell another key's value, a torn one and a stale size from the right one without
- * remembering anything.
+ * A key's value is cut from one pattern at a place that depends on the key, so a reader can tell
+ * another key's value or a damaged one from the right one without remembering anything. A key
+ * always has the same value: which of two sets of it a get has seen cannot be told.
  */
 import { copyBytes, equalBytes, latin1, put } from '../base/bytes.ts'
 import { Prng } from '../base/prng.ts'
