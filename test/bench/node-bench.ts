@@ -35,7 +35,8 @@ Compares "memring node -t 1" with "memcached -t 1" under the same load, in turn.
   --json FILE        everything measured, slice by slice
   --help
 
-MEMCACHED_BIN=PATH compares with that memcached too, beside the one on PATH.
+MEMCACHED_BIN=PATH compares with that memcached too, beside the one on PATH; with --aa, it is
+the one compared with itself.
 The report is on stdout, progress on stderr. Nothing else should run on the machine.
 
 Examples:
@@ -104,8 +105,11 @@ function wholeNumber(name: string, text: string, least: number, greatest: number
 /** The subject first, then its peers. */
 function serverCommands(options: Options): ServerCommand[] {
   const debian = memcachedCommand('memcached', 'memcached')
-  if (options.aa) return [debian, { ...debian, name: 'memcached again' }]
   const given = process.env['MEMCACHED_BIN']
+  if (options.aa) {
+    const twice = given ? memcachedCommand('memcached', given) : debian
+    return [twice, { ...twice, name: 'memcached again' }]
+  }
   const peers = given ? [debian, memcachedCommand('MEMCACHED_BIN', given)] : [debian]
   return [nodeCommand(options.nodeArgs), ...peers]
 }

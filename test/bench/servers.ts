@@ -74,16 +74,18 @@ export async function startPinned(server: ServerCommand, cpu: number): Promise<P
   }
   child.stdout.on('data', collect)
   child.stderr.on('data', collect)
-  const ended = new Promise<string>(resolve => {
-    child.once('error', error => resolve(error.message))
-    child.once('exit', (code, signal) => resolve(`ended with ${code ?? signal}`))
+  let endReason: string | null = null
+  const ended = new Promise<void>(resolve => {
+    const end = (reason: string): void => {
+      endReason ??= reason
+      running.delete(child)
+      resolve()
+    }
+    child.once('error', error => end(error.message))
+    child.once('close', (code, signal) => end(`ended with ${code ?? signal}`))
   })
-  void ended.then(() => running.delete(child))
   try {
-    const port = await Promise.race([
-      portFrom(portFile),
-      ended.then(reason => Promise.reject(new Error(`Cannot wait for the port: ${reason}`))),
-    ])
+    const port = await portFrom(portFile, () => endReason)
     const version = await askVersion(port)
     return { name: server.name, pid: child.pid!, port, version, stop: () => stop(child, ended) }
   } catch (cause) {
@@ -95,18 +97,20 @@ export async function startPinned(server: ServerCommand, cpu: number): Promise<P
   }
 }
 
-async function stop(child: ChildProcess, ended: Promise<string>): Promise<void> {
+async function stop(child: ChildProcess, ended: Promise<void>): Promise<void> {
   child.kill('SIGTERM')
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
   await ended
   clearTimeout(timer)
 }
 
-async function portFrom(file: string): Promise<number> {
+async function portFrom(file: string, endReason: () => string | null): Promise<number> {
   const deadline = performance.now() + START_TIMEOUT_MS
   while (performance.now() < deadline) {
     const port = /^TCP INET: (\d+)$/m.exec(readIfThere(file))?.[1]
     if (port !== undefined) return Number(port)
+    const reason = endReason()
+    if (reason !== null) throw new Error(`Cannot wait for the port: ${reason}`)
     await sleep(PORT_POLL_MS)
   }
   throw new Error(`Cannot read the port: nothing listens after ${START_TIMEOUT_MS} ms`)
