@@ -190,20 +190,21 @@ test.each([
   expect(problems.join()).not.toContain('hunter2')
 })
 
+function withUsers(...names: string[]): string {
+  const list = names.map(name => `  - name: "${name}"\n    password: \${P}\n`)
+  return `${NODE}users:\n${list.join('')}`
+}
+
 test('a user given twice, and names that a login cannot carry', () => {
-  const yaml = (...names: string[]): string => {
-    const list = names.map(name => `  - name: "${name}"\n    password: \${P}\n`)
-    return `${NODE}users:\n${list.join('')}`
-  }
   const P = 'x'
-  expect(problemsOf(yaml('a', 'b', 'a'), { P })).toEqual([
+  expect(problemsOf(withUsers('a', 'b', 'a'), { P })).toEqual([
     '7:11: users[2].name: found a name which users[0] has too, expected one of its own',
   ])
   for (const name of ['', 'a b', 'a:b', 'ü', 'n'.repeat(251)]) {
     const text = 'users[0].name: found a string, expected 1 to 250 printable characters'
-    expect(problemsOf(yaml(name), { P })).toEqual([expect.stringContaining(text)])
+    expect(problemsOf(withUsers(name), { P })).toEqual([expect.stringContaining(text)])
   }
-  expect(load(yaml('n'.repeat(250)), { P }).users).toHaveLength(1)
+  expect(load(withUsers('n'.repeat(250)), { P }).users).toHaveLength(1)
 })
 
 test.each([100, 101, 1000])('%i users', count => {
