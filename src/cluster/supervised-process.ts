@@ -11,15 +11,25 @@
  *   any ──terminate() or kill()──▶ ending ──process gone──▶ ended
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import type { Log } from '../observe/log.ts'
+import { formatAddress } from './address.ts'
 import { BackOff } from './back-off.ts'
 import { type ConfigureMessage, isReady } from './child-protocol.ts'
 import type { Address } from './config.ts'
 
 /** The part of a log that the supervisor writes to. */
-export type SupervisorLog = {
-  info(fields: Record<string, unknown>, message: string): void
-  warn(fields: Record<string, unknown>, message: string): void
-  error(fields: Record<string, unknown>, message: string): void
+export type SupervisorLog = Pick<Log, 'info' | 'warn' | 'error'>
+
+/** A child died before it served for the first time; what was wrong it has printed itself. */
+export class ChildStartError extends Error {
+  override name = 'ChildStartError'
+  readonly code = 'CHILD_START'
+  readonly child: string
+
+  constructor(child: string, reason: string) {
+    super(`Cannot start ${child}: it ended with ${reason}`)
+    this.child = child
+  }
 }
 
 export type ProcessSpec = {
@@ -71,7 +81,7 @@ export class SupervisedProcess {
 
   /**
    * Resolves when the child serves for the first time, or when it is ended before that.
-   * @throws {Error} when it dies before: no restart is tried then.
+   * @throws {ChildStartError} when it dies before: no restart is tried then.
    */
   start(): Promise<void> {
     if (this.#state === 'idle') this.#spawn()
@@ -135,7 +145,8 @@ export class SupervisedProcess {
     this.#state = 'serving'
     this.#listening = listening
     this.#servingSince = performance.now()
-    this.#spec.log.info({ child: this.name, pid: this.pid, listening }, 'Serves')
+    const where = listening.map(formatAddress).join(', ')
+    this.#spec.log.info({ child: this.name, pid: this.pid, listening: where }, 'Serving')
     this.#started.resolve()
   }
 
@@ -151,7 +162,7 @@ export class SupervisedProcess {
     const hasServed = this.#servingSince > 0
     if (before === 'starting' && !hasServed) {
       this.#state = 'failed'
-      this.#started.reject(new Error(`Cannot start ${this.name}: it ended with ${reason}`))
+      this.#started.reject(new ChildStartError(this.name, reason))
       return
     }
     const upMs = before === 'serving' ? performance.now() - this.#servingSince : 0

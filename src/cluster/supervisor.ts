@@ -61,7 +61,7 @@ export class Supervisor {
 
   /**
    * Resolves to true when everything serves, to false when stop() came before that.
-   * @throws {Error} when a child does not start; everything is stopped by then.
+   * @throws {ChildStartError} when a child does not start; everything is stopped by then.
    */
   async start(): Promise<boolean> {
     try {
