@@ -62,7 +62,7 @@ export function tidy(files: readonly SourceFile[]): Finding[] {
   for (const file of sources) {
     const tokens = file.path.endsWith('.ts') ? tokensOf(file.text) : []
     found.push(...checkLength(file), ...checkImports(file, importsOf(tokens)))
-    found.push(...checkProcess(file, tokens))
+    found.push(...checkKoffi(file, tokens), ...checkProcess(file, tokens))
   }
   return [...found, ...checkCycles(sources)]
 }
@@ -122,30 +122,34 @@ function checkImports(file: SourceFile, imports: readonly Import[]): Finding[] {
   const from = folderOf(file.path)
   const found: Finding[] = []
   for (const { specifier, line } of imports) {
-    const add = (rule: string, message: string): void => {
-      found.push({ path: file.path, line, rule, message })
+    const add = (message: string): void => {
+      found.push({ path: file.path, line, rule: 'import-arrow', message })
     }
-    if (!specifier.startsWith('.')) {
-      if (isKoffi(specifier) && !mayCallKernel(file.path)) {
-        add('koffi', 'koffi, expected only in src/net and src/store/region.ts')
-      }
-      continue
-    }
+    if (!specifier.startsWith('.')) continue
     const target = resolve(file.path, specifier)
     const to = folderOf(target)
     const allowed = from === undefined ? undefined : arrows[from]
     if (from === to && from !== undefined) continue
-    if (to === undefined) add('import-arrow', `${target}, expected a file in a folder of src`)
-    else if (allowed === undefined) add('import-arrow', `${from ?? 'src'} has no row in the table`)
+    if (to === undefined) add(`${target}, expected a file in a folder of src`)
+    else if (allowed === undefined) add(`${from ?? 'src'} has no row in the table`)
     else if (!allowed.includes(to)) {
-      add('import-arrow', `${from} imports ${to}, expected only ${allowed.join(', ') || 'nothing'}`)
+      add(`${from} imports ${to}, expected only ${allowed.join(', ') || 'nothing'}`)
     }
   }
   return found
 }
 
+/** Its name in any literal counts: it is optional, and so it is required rather than imported. */
+function checkKoffi({ path }: SourceFile, tokens: readonly Token[]): Finding[] {
+  if (mayCallKernel(path)) return []
+  const message = 'koffi, expected only in src/net and src/store/region.ts'
+  return tokens
+    .filter(token => token.kind === TokenKind.text && isKoffi(token.text))
+    .map(({ line }) => ({ path, line, rule: 'koffi', message }))
+}
+
 function isKoffi(specifier: string): boolean {
-  return /^(?:koffi|@koromix\/koffi[\w-]*)(?:\/|$)/.test(specifier)
+  return /^(?:koffi|@koromix\/koffi[\w-]*)(?:\/\S*)?$/.test(specifier)
 }
 
 function mayCallKernel(path: string): boolean {

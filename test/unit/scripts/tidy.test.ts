@@ -109,6 +109,7 @@ describe('the koffi rule', () => {
   it.each(['src/store/locks.ts', 'src/base/a.ts', 'src/router/a.ts'])('finds it in %s', path => {
     expect(rulesIn(path, text)).toEqual(['koffi 1'])
     expect(rulesIn(path, "await import('koffi/indirect')")).toEqual(['koffi 1'])
+    expect(rulesIn(path, "createRequire(import.meta.url)('koffi')")).toEqual(['koffi 1'])
     expect(rulesIn(path, "import type { A } from '@koromix/koffi-linux-x64'")).toEqual(['koffi 1'])
   })
 
@@ -121,6 +122,7 @@ describe('the koffi rule', () => {
 
   it('leaves other packages alone', () => {
     expect(rulesIn('src/base/a.ts', "import a from 'koffication'")).toEqual([])
+    expect(rulesIn('src/base/a.ts', "const text = 'koffi is missing'")).toEqual([])
   })
 })
 
