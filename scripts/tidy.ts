@@ -10,7 +10,8 @@
  *   open-end        no note of work left undone: that belongs in an issue
  *   machine-path    no path of somebody's machine
  *
- * Prints `file:line rule: message` for each finding, and exits with 1 if there is one.
+ * `npm run tidy [-- ROOT]` prints `file:line rule: message` for each finding, and exits with 1 if
+ * there is one.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
@@ -133,7 +134,10 @@ function checkImports(file: SourceFile, imports: readonly Import[]): Finding[] {
     if (to === undefined) add(`${target}, expected a file in a folder of src`)
     else if (allowed === undefined) add(`${from ?? 'src'} has no row in the table`)
     else if (!allowed.includes(to)) {
-      add(`${from} imports ${to}, expected only ${allowed.join(', ') || 'nothing'}`)
+      {
+        const expected = allowed.length === 0 ? 'nothing' : `only ${allowed.join(', ')}`
+        add(`${from} imports ${to}, expected ${expected}`)
+      }
     }
   }
   return found
@@ -241,7 +245,8 @@ function walk(root: string, folder: string): string[] {
 }
 
 if (import.meta.main) {
-  const found = tidy(readTree(fileURLToPath(new URL('..', import.meta.url))))
+  const root = process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url))
+  const found = tidy(readTree(root))
   for (const { path, line, rule, message } of found) {
     console.error(`${path}:${line} ${rule}: ${message}`)
   }

@@ -1,6 +1,10 @@
 // Each rule finds what it is for, and leaves its nearest neighbours alone.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { readTree, tidy } from '../../../scripts/tidy.ts'
 
 /** `rule line` of each finding in one file. */
@@ -189,6 +193,36 @@ describe('the machine-path rule', () => {
     expect(rulesIn('README.md', `see /${folder}/me/x`)).toEqual(['machine-path 1'])
     expect(rulesIn('scripts/a.ts', `'/${folder}/me'`)).toEqual(['machine-path 1'])
     expect(rulesIn('README.md', `http://example.org/${folder}/x ./${folder}/y`)).toEqual([])
+  })
+})
+
+describe('npm run tidy', () => {
+  const project = mkdtempSync(join(tmpdir(), 'memring-tidy-'))
+  afterAll(() => rmSync(project, { recursive: true }))
+
+  function run(): { status: number | null; stdout: string; stderr: string } {
+    const script = fileURLToPath(new URL('../../../scripts/tidy.ts', import.meta.url))
+    const { status, stdout, stderr } = spawnSync(process.execPath, [script, project], {
+      encoding: 'utf8',
+    })
+    return { status, stdout, stderr }
+  }
+
+  it('says nothing about a tidy project, and ends with 0', () => {
+    mkdirSync(join(project, 'src/base'), { recursive: true })
+    writeFileSync(join(project, 'src/base/a.ts'), 'export const a = 1\n')
+    expect(run()).toEqual({ status: 0, stdout: '', stderr: '' })
+  })
+
+  it('prints place, rule and message of each finding, and ends with 1', () => {
+    writeFileSync(join(project, 'src/base/a.ts'), "\nimport '../net/b.ts'\nprocess.env\n")
+    expect(run()).toEqual({
+      status: 1,
+      stdout: '',
+      stderr:
+        'src/base/a.ts:2 import-arrow: base imports net, expected nothing\n' +
+        'src/base/a.ts:3 process: process.env, expected only in src/cli\n',
+    })
   })
 })
 
