@@ -134,10 +134,8 @@ function checkImports(file: SourceFile, imports: readonly Import[]): Finding[] {
     if (to === undefined) add(`${target}, expected a file in a folder of src`)
     else if (allowed === undefined) add(`${from ?? 'src'} has no row in the table`)
     else if (!allowed.includes(to)) {
-      {
-        const expected = allowed.length === 0 ? 'nothing' : `only ${allowed.join(', ')}`
-        add(`${from} imports ${to}, expected ${expected}`)
-      }
+      const expected = allowed.length === 0 ? 'nothing' : `only ${allowed.join(', ')}`
+      add(`${from} imports ${to}, expected ${expected}`)
     }
   }
   return found
