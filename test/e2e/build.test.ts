@@ -1,5 +1,6 @@
 // Builds the package into a temporary folder and uses it from there, as somebody who installed it.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import {
   mkdirSync,
   mkdtempSync,
@@ -10,10 +11,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 /** Somebody's project, which has the package in its node_modules. */
@@ -31,6 +34,13 @@ function build(folder: string): { status: number | null; output: string } {
 
 function readJson(path: string): Record<string, Record<string, string> | string> {
   return JSON.parse(readFileSync(path, 'utf8')) as Record<string, Record<string, string> | string>
+}
+
+/** Throws until the node has written its port. */
+function portIn(path: string): number {
+  const port = /^TCP INET: (\d+)$/m.exec(readFileSync(path, 'utf8'))?.[1]
+  if (port === undefined) throw new Error(`Cannot find a port in ${path}`)
+  return Number(port)
 }
 
 function filesIn(folder: string): string[] {
@@ -74,8 +84,8 @@ describe('npm run build', () => {
     const scripts = filesIn(target).filter(path => path.endsWith('.js'))
     expect(scripts.length).toBeGreaterThan(10)
     for (const path of scripts) {
-      const text = readFileSync(join(target, path), 'utf8')
-      expect(text).not.toMatch(/(?:from|import\(|new URL\()\s*['"]\.[^'"]*\.ts['"]/)
+      const source = readFileSync(join(target, path), 'utf8')
+      expect(source).not.toMatch(/(?:from|import\(|new URL\()\s*['"]\.[^'"]*\.ts['"]/)
     }
   })
 
@@ -110,12 +120,26 @@ for (const reply of replies) if (reply.kind === 'value') console.log(reply.numbe
     expect(run([tsc, ...options, ...types, 'consumer.ts'])).toEqual({ status: 0, output: '' })
   })
 
-  it('starts as a command', () => {
+  it('serves as a node', async () => {
     symlinkSync(join(root, 'node_modules'), join(target, 'node_modules'))
-    const { status, output } = run([join(target, 'cli/main.js'), '--help'])
-    expect(output).toContain('memring')
-    expect(status).toBe(0)
-    rmSync(join(target, 'node_modules'))
+    const portFile = join(project, 'port')
+    const args = [join(target, 'cli/main.js'), 'node', '-p', '-1', '-l', '127.0.0.1', '-t', '1']
+    const node = spawn(process.execPath, args, {
+      env: { ...process.env, MEMCACHED_PORT_FILENAME: portFile },
+      stdio: 'ignore',
+    })
+    try {
+      const port = await vi.waitFor(() => portIn(portFile), { timeout: 10_000, interval: 50 })
+      const socket = connect(port, '127.0.0.1')
+      socket.end('set a 0 0 1\r\nx\r\nget a\r\nquit\r\n')
+      expect(await text(socket)).toBe('STORED\r\nVALUE a 0 1\r\nx\r\nEND\r\n')
+      const ended = once(node, 'exit')
+      node.kill('SIGTERM')
+      expect(await ended).toEqual([0, null])
+    } finally {
+      node.kill('SIGKILL')
+      rmSync(join(target, 'node_modules'))
+    }
   })
 
   it('replaces an earlier build, and nothing else', () => {
