@@ -69,9 +69,14 @@ export function receiveConfigure(
   })
 }
 
-/** The child's side: says that it serves. */
+/**
+ * The child's side: says that it serves. Listen for `disconnect` before this, so that the end of
+ * the supervisor cannot be missed.
+ * @throws {Error} when the supervisor has gone meanwhile: the child must not stay behind.
+ */
 export function sendReady(parent: ParentChannel, listening: readonly Address[]): void {
-  if (parent.connected) parent.send?.({ type: 'ready', listening })
+  if (!parent.connected) throw new Error('Cannot report to the supervisor: it has gone')
+  parent.send?.({ type: 'ready', listening })
 }
 
 export function isConfigure(message: unknown): message is ConfigureMessage {

@@ -56,12 +56,12 @@ test('receiveConfigure() says when the supervisor is gone, before and after the 
   }
 })
 
-test('sendReady() sends once connected, and not into a closed channel', () => {
+test('sendReady() sends, and refuses when the supervisor has gone', () => {
   const parent = new Parent()
   const listening = [{ host: '127.0.0.1', port: 1 }]
   sendReady(parent, listening)
   parent.connected = false
-  sendReady(parent, listening)
+  expect(() => sendReady(parent, listening)).toThrow('it has gone')
   expect(parent.sent).toEqual([{ type: 'ready', listening }])
 })
 
