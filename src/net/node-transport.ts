@@ -11,6 +11,10 @@ const READ_BYTES = 64 * 1024
 /** A peer that went away by reset or mid-write has closed its connection: nothing is wrong here. */
 const NORMAL_CLOSES = new Set(['ECONNRESET', 'EPIPE'])
 
+type OnRead = { buffer: Uint8Array; callback: (length: number, bytes: Uint8Array) => boolean }
+/** `onread` works with the constructor as it does with connect (node's documentation of net.Socket). */
+type SocketOptions = ConstructorParameters<typeof Socket>[0] & { onread: OnRead }
+
 class NodeStream implements Stream {
   readonly #socket: Socket
   #handler: StreamHandler | undefined
@@ -83,16 +87,12 @@ export class NodeTransport implements Transport {
   readonly #inputBytes = new Uint8Array(this.#input.buffer)
   readonly #streams = new Set<NodeStream>()
   readonly #servers: Server[] = []
+  #onEmpty: () => void = () => {}
 
   adopt(fd: number, handle: (stream: Stream) => StreamHandler): void {
     let stream: NodeStream | undefined
-    const options = {
-      fd,
-      readable: true,
-      writable: true,
-      allowHalfOpen: true,
-      onread: this.#onread(length => stream?.received(this.#inputBytes, length)),
-    }
+    const onread = this.#onread(length => stream?.received(this.#inputBytes, length))
+    const options: SocketOptions = { fd, readable: true, writable: true, allowHalfOpen: true, onread }
     const socket = new Socket(options)
     socket.setNoDelay(true)
     stream = this.#track(socket)
@@ -127,14 +127,17 @@ export class NodeTransport implements Transport {
   connect(host: string, port: number, timeoutMs: number, handler: OutboundHandler): Stream {
     let stream: NodeStream | undefined
     const onread = this.#onread(length => stream?.received(this.#inputBytes, length))
-    const socket = new Socket({ onread } as ConstructorParameters<typeof Socket>[0])
+    const options: SocketOptions = { onread }
+    const socket = new Socket(options)
     stream = this.#track(socket)
     stream.attach(handler)
     const timer = setTimeout(() => {
       stream.fail(new Error(`connect timed out after ${timeoutMs} ms`))
     }, timeoutMs)
     socket.once('close', () => clearTimeout(timer))
-    socket.connect({ host, port, noDelay: true, keepAlive: true }, () => {
+    socket.setNoDelay(true)
+    socket.setKeepAlive(true)
+    socket.connect({ host, port }, () => {
       clearTimeout(timer)
       handler.onOpen()
     })
@@ -143,21 +146,28 @@ export class NodeTransport implements Transport {
 
   async close(): Promise<void> {
     for (const server of this.#servers) server.close()
+    const drained = new Promise<void>(resolve => {
+      this.#onEmpty = resolve
+    })
+    if (this.#streams.size === 0) this.#onEmpty()
     for (const stream of this.#streams) stream.end()
-    const deadline = Date.now() + DRAIN_MS
-    while (this.#streams.size > 0 && Date.now() < deadline) {
-      await new Promise(resolve => setTimeout(resolve, 5))
-    }
-    for (const stream of this.#streams) stream.destroy()
+    const timer = setTimeout(() => {
+      for (const stream of this.#streams) stream.destroy()
+    }, DRAIN_MS)
+    await drained
+    clearTimeout(timer)
   }
 
   #track(socket: Socket): NodeStream {
-    const stream = new NodeStream(socket, closed => this.#streams.delete(closed))
+    const stream = new NodeStream(socket, closed => {
+      this.#streams.delete(closed)
+      if (this.#streams.size === 0) this.#onEmpty()
+    })
     this.#streams.add(stream)
     return stream
   }
 
-  #onread(received: (length: number) => void): object {
+  #onread(received: (length: number) => void): OnRead {
     return {
       buffer: this.#input,
       callback: (length: number) => {

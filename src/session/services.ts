@@ -11,6 +11,8 @@ export type SessionCounters = {
 }
 
 export type SessionServices = {
+  /** Before anything is done with what has just been received: reads the clock. */
+  beginTurn(): void
   output: Output
   counters: SessionCounters
   /** Undefined: nobody has to log in. */

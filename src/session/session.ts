@@ -47,6 +47,7 @@ export class Session implements StreamHandler {
   }
 
   onData(bytes: Uint8Array, at: number, length: number): void {
+    this.services.beginTurn()
     this.services.counters.bytesRead(length)
     if (this.#closing) return
     if (this.#held === undefined) {

@@ -1,0 +1,52 @@
+/** Values of command-line flags: parsed strictly, refused with what was expected. */
+import { InvalidArgumentError } from 'commander'
+
+/** memcached's exit code for a flag it cannot take (sysexits.h). */
+export const EX_USAGE = 64
+/** … and for something the system refuses, such as a port in use. */
+export const EX_OSERR = 71
+
+/** A whole number in a range, for commander's option parsers. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return text => {
+    const value = /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+    if (value >= min && value <= max) return value
+    throw new InvalidArgumentError(`Cannot use "${text}": expected ${min} to ${max}`)
+  }
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
+
+/** Bytes with an optional k, m or g. */
+export function sizeInBytes(min: number, max: number): (text: string) => number {
+  return text => {
+    const match = /^(\d{1,12})([kmg]?)$/i.exec(text)
+    const value = match ? Number(match[1]) * UNITS[match[2]!.toLowerCase()]! : Number.NaN
+    if (value >= min && value <= max) return value
+    const range = `${min} to ${max} bytes, with k, m or g`
+    throw new InvalidArgumentError(`Cannot use "${text}": expected ${range}`)
+  }
+}
+
+/** Repeatable, and a list with `,` or `;`. */
+export function collectList(text: string, before: readonly string[]): string[] {
+  return [...before, ...text.split(/[,;]/).filter(part => part !== '')]
+}
+
+export type HostPort = { host: string; port: number | undefined }
+
+/** `host`, `host:port`, `[v6]:port`, `v6`, `*`. */
+export function parseHostPort(text: string): HostPort {
+  const bracketed = /^\[([^\]]+)\](?::(\d+))?$/.exec(text)
+  const plain = /^([^:]*)(?::(\d+))?$/.exec(text)
+  const [, host = text, port] = bracketed ?? plain ?? []
+  if (host === '' || /[\s/]/.test(host)) {
+    throw new InvalidArgumentError(`Cannot use address "${text}": expected host or host:port`)
+  }
+  if (port === undefined) return { host, port: undefined }
+  const number = Number(port)
+  if (number < 1 || number > 65535) {
+    throw new InvalidArgumentError(`Cannot use port "${port}": expected 1 to 65535`)
+  }
+  return { host, port: number }
+}

@@ -1,0 +1,2 @@
+import { Command } from 'commander'
+export function routerCommand(): Command { return new Command('router') }

@@ -1,0 +1,89 @@
+/**
+ * What `memring node` and `memring router` have in common: signals, the fatal end, the supervisor's
+ * channel, the port file, and how a port that is taken is said.
+ */
+import { renameSync, writeFileSync } from 'node:fs'
+import { sendReady } from '../cluster/child-protocol.ts'
+import { endFatally, endFatallyOnUncaught } from '../net/process-end.ts'
+import { ListenError } from '../net/thread-host.ts'
+import type { ListenAddress } from '../net/transport.ts'
+import type { Log } from '../observe/log.ts'
+import { EX_OSERR } from './flags.ts'
+
+export type RunningServer = {
+  readonly listening: readonly ListenAddress[]
+  stop(): Promise<void>
+}
+
+export type RunOptions = {
+  log: Log
+  /** What changes the port: `-p`, or a field of the cluster file. */
+  portFlag: string
+  /** Whether a supervisor waits to hear that this process serves. */
+  supervised: boolean
+}
+
+/** Starts a server and keeps it until a signal ends it; the exit code is set. */
+export async function runServer(
+  options: RunOptions,
+  start: (onFatal: (error: unknown) => void) => Promise<RunningServer>,
+): Promise<void> {
+  const { log } = options
+  const describe = (error: unknown) => {
+    log.flush()
+    return log.lastLine(error)
+  }
+  endFatallyOnUncaught(describe)
+  let server: RunningServer
+  try {
+    server = await start(error => endFatally(describe(error)))
+  } catch (error) {
+    if (!(error instanceof ListenError)) throw error
+    process.stderr.write(`memring: ${explain(error, options.portFlag)}\n`)
+    process.exitCode = EX_OSERR
+    process.disconnect?.()
+    return
+  }
+  const addresses = server.listening.map(({ host, port }) => ({ host, port }))
+  const shown = addresses.map(({ host, port }) => (host.includes(':') ? `[${host}]` : host) + `:${port}`)
+  log.info({ listening: shown.join(', '), pid: process.pid }, 'Serving')
+  writePortFile(process.env['MEMCACHED_PORT_FILENAME'], addresses)
+  endOnSignals(server, log)
+  if (options.supervised) sendReady(process, addresses)
+}
+
+function explain(error: ListenError, portFlag: string): string {
+  if (error.code !== 'EADDRINUSE') return error.message
+  const { host, port } = error.address
+  return `Cannot listen on ${host}:${port}: port ${port} is in use, choose another with ${portFlag}`
+}
+
+function endOnSignals(server: RunningServer, log: Log): void {
+  let ending = false
+  const end = (signal: string) => {
+    if (ending) return
+    ending = true
+    log.info({ signal }, 'Stopping')
+    server.stop().then(
+      () => {
+        log.flush()
+        process.disconnect?.()
+        // Nothing keeps the event loop now; exiting says so where a stray handle would.
+        process.exit(0)
+      },
+      (error: unknown) => endFatally(log.lastLine(error)),
+    )
+  }
+  process.on('SIGTERM', () => end('SIGTERM'))
+  process.on('SIGINT', () => end('SIGINT'))
+  // The supervisor is gone: nobody else would end this process.
+  process.on('disconnect', () => end('disconnect'))
+}
+
+/** As memcached does it for its own test-suite: `TCP INET: port`, complete or not there. */
+function writePortFile(path: string | undefined, addresses: readonly { host: string; port: number }[]): void {
+  if (path === undefined || path === '') return
+  const lines = addresses.map(({ host, port }) => `TCP ${host.includes(':') ? 'INET6' : 'INET'}: ${port}`)
+  writeFileSync(`${path}.lck`, `${lines.join('\n')}\n`)
+  renameSync(`${path}.lck`, path)
+}

@@ -1,0 +1,223 @@
+/**
+ * Runs the threads of a node or a router, hosted by piscina: data threads, and (with koffi) the one
+ * that accepts. Every thread is one endless task.
+ *
+ *   main ──control port──▶ data thread 0 … T-1 ◀──descriptors── acceptor ◀── listening sockets
+ *
+ * Orderly end: stop word, eventfd, 'stop' on the ports; the tasks return; then the pool is closed.
+ * Anything else that ends a task ends the process (`onFatal`): a dead thread may have held a lock.
+ */
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { Piscina } from 'piscina'
+import type { AcceptorTask } from './acceptor.ts'
+import type { Control } from './control.ts'
+import type { DataTask, ReadyMessage } from './data-thread.ts'
+import { type Kernel, KernelError, loadKernel } from './kernel.ts'
+import type { ListenAddress } from './transport.ts'
+
+type RunOptions = NonNullable<Parameters<Piscina['run']>[1]>
+
+export type ThreadHostOptions = {
+  /** The module whose default export runs a data thread and whose `acceptor` export accepts. */
+  workerFile: URL
+  threads: number
+  control: Control
+  listen: readonly ListenAddress[]
+  connectionLimit: number
+  refusal: Uint8Array
+  /** What a data thread needs beyond DataTask. */
+  extras: object
+  onFatal: (error: unknown) => void
+  /** False: as if koffi were not there. */
+  useKernel: boolean
+}
+
+/** A listener that could not be opened. `code` is errno's name, such as EADDRINUSE. */
+export class ListenError extends Error {
+  override name = 'ListenError'
+  readonly code: string
+  readonly address: ListenAddress
+  constructor(address: ListenAddress, code: string) {
+    super(`Cannot listen on ${address.host}:${address.port}: ${code}`)
+    this.address = address
+    this.code = code
+  }
+}
+
+/** IPv6 is not switched on here, or the address is not this machine's: other listeners may still do. */
+const ABSENT_CODES = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL'])
+
+export class ThreadHost {
+  /** Where connections are accepted; ports as the kernel gave them. */
+  readonly listening: ListenAddress[] = []
+  /** Addresses of this machine that turned out not to exist. */
+  readonly skipped: ListenError[] = []
+  readonly #options: ThreadHostOptions
+  readonly #kernel: Kernel | undefined
+  readonly #pool: Piscina
+  readonly #ports: MessagePort[] = []
+  readonly #tasks: Promise<unknown>[] = []
+  readonly #listeners: number[] = []
+  #eventfd = -1
+  #stopping = false
+
+  private constructor(options: ThreadHostOptions) {
+    this.#options = options
+    this.#kernel = options.useKernel ? loadKernel() : undefined
+    const count = options.threads + (this.#kernel ? 1 : 0)
+    this.#pool = new Piscina({
+      filename: fileURLToPath(options.workerFile),
+      minThreads: count,
+      maxThreads: count,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      atomics: 'disabled',
+    })
+  }
+
+  /** Listens, then starts the threads; resolves when all serve. @throws ListenError */
+  static async start(options: ThreadHostOptions): Promise<ThreadHost> {
+    const host = new ThreadHost(options)
+    try {
+      const addresses = await resolveAll(options.listen)
+      if (host.#kernel) host.#openListeners(host.#kernel, addresses)
+      await host.#startThreads(addresses)
+    } catch (error) {
+      await host.#pool.close({ force: true })
+      throw error
+    }
+    return host
+  }
+
+  /** The orderly end; resolves when every thread has returned. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    this.#options.control.stop()
+    if (this.#kernel) this.#kernel.signal(this.#eventfd)
+    for (const port of this.#ports) port.postMessage('stop')
+    await Promise.all(this.#tasks)
+    for (const fd of this.#listeners) this.#kernel?.close(fd)
+    await this.#pool.close()
+  }
+
+  #openListeners(kernel: Kernel, addresses: readonly ListenAddress[]): void {
+    let shared = 0
+    for (const address of addresses) {
+      // One port for all addresses when the kernel chooses it.
+      const port = address.port === 0 ? shared : address.port
+      try {
+        const fd = kernel.listen(address.host, port, address.backlog)
+        this.#listeners.push(fd)
+        shared = kernel.portOf(fd)
+        this.listening.push({ ...address, port: shared })
+      } catch (error) {
+        const code = error instanceof KernelError ? error.code : String(error)
+        const failure = new ListenError(address, code)
+        if (!ABSENT_CODES.has(code)) throw failure
+        this.skipped.push(failure)
+      }
+    }
+    const [first] = this.skipped
+    if (this.listening.length === 0 && first) throw first
+    this.#eventfd = kernel.eventfd()
+  }
+
+  async #startThreads(addresses: readonly ListenAddress[]): Promise<void> {
+    const acceptorPorts: MessagePort[] = []
+    const ready: Promise<ReadyMessage>[] = []
+    let listen = this.#kernel ? [] : addresses
+    for (let index = 0; index < this.#options.threads; index += 1) {
+      ready.push(this.#startDataThread(index, listen, acceptorPorts))
+      if (this.#kernel || index > 0) continue
+      // Without an acceptor all threads share the ports that the first one got.
+      const { ports } = await Promise.race([ready[0]!, this.#failure()])
+      listen = addresses.map((address, i) => ({ ...address, port: ports[i] ?? address.port }))
+      this.listening.push(...listen)
+    }
+    await Promise.race([Promise.all(ready), this.#failure()])
+    if (this.#kernel) this.#startAcceptor(acceptorPorts)
+    for (const task of this.#tasks) this.#watch(task)
+  }
+
+  #startDataThread(
+    index: number,
+    listen: readonly ListenAddress[],
+    acceptorPorts: MessagePort[],
+  ): Promise<ReadyMessage> {
+    const shared = this.#options
+    const control = new MessageChannel()
+    const dealing = this.#kernel ? new MessageChannel() : undefined
+    if (dealing) acceptorPorts.push(dealing.port1)
+    this.#ports.push(control.port1)
+    const task: DataTask = {
+      index,
+      control: shared.control.buffer,
+      port: control.port2,
+      accepted: dealing?.port2,
+      listen,
+      connectionLimit: shared.connectionLimit,
+      refusal: shared.refusal,
+    }
+    const transferList = dealing ? [control.port2, dealing.port2] : [control.port2]
+    this.#run({ ...task, ...shared.extras }, transferList, 'default')
+    return firstMessage(control.port1)
+  }
+
+  /** Rejects when a task does. */
+  #failure(): Promise<never> {
+    return new Promise((_, reject) => {
+      for (const task of this.#tasks) task.catch(reject)
+    })
+  }
+
+  #startAcceptor(ports: MessagePort[]): void {
+    const task: AcceptorTask = {
+      control: this.#options.control.buffer,
+      listeners: this.#listeners,
+      eventfd: this.#eventfd,
+      connectionLimit: this.#options.connectionLimit,
+      refusal: this.#options.refusal,
+      ports,
+    }
+    this.#run(task, ports, 'acceptor')
+  }
+
+  #run(task: object, ports: MessagePort[], name: string): void {
+    const transferList = ports as unknown as NonNullable<RunOptions['transferList']>
+    this.#tasks.push(this.#pool.run(task, { transferList, name }))
+  }
+
+  /** A task that returns before it is told to, or throws, takes the process with it. */
+  #watch(task: Promise<unknown>): void {
+    task.then(
+      () => {
+        if (!this.#stopping) this.#options.onFatal(new Error('A thread ended by itself'))
+      },
+      (error: unknown) => this.#options.onFatal(error),
+    )
+  }
+}
+
+function firstMessage(port: MessagePort): Promise<ReadyMessage> {
+  return new Promise(resolve => port.once('message', resolve))
+}
+
+async function resolveAll(listen: readonly ListenAddress[]): Promise<ListenAddress[]> {
+  const resolved: ListenAddress[] = []
+  for (const address of listen) {
+    if (isIP(address.host) !== 0) {
+      resolved.push(address)
+      continue
+    }
+    let found: { address: string }[]
+    try {
+      found = await lookup(address.host, { all: true })
+    } catch (error) {
+      throw new ListenError(address, (error as NodeJS.ErrnoException).code ?? 'ENOTFOUND')
+    }
+    for (const { address: host } of found) resolved.push({ ...address, host })
+  }
+  return resolved
+}

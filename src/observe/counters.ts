@@ -1,0 +1,93 @@
+/**
+ * Counters of all threads of a process, in shared memory: every thread writes its own block of
+ * float64s with plain additions, whoever asks adds the blocks up. A reset does not touch them (a
+ * thread may be in the middle of adding): it remembers what they stood at.
+ */
+import { assert } from '../base/assert.ts'
+
+export const Counter = {
+  cmdGet: 0,
+  cmdSet: 1,
+  cmdFlush: 2,
+  cmdTouch: 3,
+  getHits: 4,
+  getMisses: 5,
+  getExpired: 6,
+  getFlushed: 7,
+  deleteHits: 8,
+  deleteMisses: 9,
+  incrHits: 10,
+  incrMisses: 11,
+  decrHits: 12,
+  decrMisses: 13,
+  casHits: 14,
+  casMisses: 15,
+  casBadval: 16,
+  touchHits: 17,
+  touchMisses: 18,
+  storeTooLarge: 19,
+  storeNoMemory: 20,
+  authCmds: 21,
+  authErrors: 22,
+  bytesRead: 23,
+  bytesWritten: 24,
+} as const
+export type Counter = (typeof Counter)[keyof typeof Counter]
+
+/** The store's own counters of a thread begin here in its block. */
+export const STORE_BLOCK = 32
+export const STORE_BLOCK_SIZE = 8
+/** Float64s a thread: a multiple of a cache line, so that no two threads write the same one. */
+const BLOCK = 64
+
+export type CountersHandle = { buffer: SharedArrayBuffer; threads: number }
+
+export class Counters {
+  readonly handle: CountersHandle
+  readonly #all: Float64Array
+  /** What counters stood at when they were last reset; shared, so that every thread answers alike. */
+  readonly #baseline: Float64Array
+
+  constructor(handle: CountersHandle) {
+    this.handle = handle
+    const size = handle.threads * BLOCK
+    this.#all = new Float64Array(handle.buffer, 0, size)
+    this.#baseline = new Float64Array(handle.buffer, size * 8, BLOCK)
+  }
+
+  static create(threads: number): Counters {
+    return new Counters({ buffer: new SharedArrayBuffer((threads + 1) * BLOCK * 8), threads })
+  }
+
+  /** The block that thread `index` counts in. */
+  ofThread(index: number): Float64Array {
+    return this.#all.subarray(index * BLOCK, (index + 1) * BLOCK)
+  }
+
+  storeOfThread(index: number): Float64Array {
+    const at = index * BLOCK + STORE_BLOCK
+    return this.#all.subarray(at, at + STORE_BLOCK_SIZE)
+  }
+
+  /** Since the last reset. */
+  sum(counter: number): number {
+    return this.total(counter) - this.#baseline[counter]!
+  }
+
+  /** Since the start, whatever was reset: for what is held now (items, bytes). */
+  total(counter: number): number {
+    let sum = 0
+    for (let at = counter; at < this.#all.length; at += BLOCK) sum += this.#all[at]!
+    return sum
+  }
+
+  reset(): void {
+    for (let counter = 0; counter < BLOCK; counter += 1) {
+      this.#baseline[counter] = this.total(counter)
+    }
+  }
+}
+
+// Invariants
+assert(STORE_BLOCK + STORE_BLOCK_SIZE <= BLOCK, 'both kinds of counters fit a block')
+assert(Math.max(...Object.values(Counter)) < STORE_BLOCK, 'the kinds do not overlap')

@@ -1,0 +1,74 @@
+/** A cache node: the region, its threads, and the main thread's part in them. Wiring, no logic. */
+import { monotonicEpochMs, systemClock } from '../base/clock.ts'
+import { Control } from '../net/control.ts'
+import { ThreadHost } from '../net/thread-host.ts'
+import type { ListenAddress } from '../net/transport.ts'
+import { Counters } from '../observe/counters.ts'
+import { logEvents } from '../observe/event-log.ts'
+import { Events } from '../observe/events.ts'
+import type { Log } from '../observe/log.ts'
+import { TextLine } from '../protocol/text-encoder.ts'
+import { layoutOf } from '../store/layout.ts'
+import { createRegion } from '../store/region.ts'
+import { Store } from '../store/store.ts'
+import type { NodeOptions } from './options.ts'
+import type { NodeExtras } from './worker.ts'
+
+export type NodeServer = {
+  readonly listening: readonly ListenAddress[]
+  /** The orderly end: stop accepting, send what is due, return every thread. */
+  stop(): Promise<void>
+}
+
+export type NodeServerHooks = {
+  log: Log
+  onFatal: (error: unknown) => void
+  /** Tests put a worker of their own here. */
+  workerFile?: URL
+}
+
+/** The file beside this one, whether it runs as TypeScript or built. */
+function besides(name: string): URL {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  return new URL(`./${name}.${extension}`, import.meta.url)
+}
+
+/** @throws ListenError when an address cannot be listened on. */
+export async function startNode(options: NodeOptions, hooks: NodeServerHooks): Promise<NodeServer> {
+  const layout = layoutOf(options.memoryBytes)
+  const region = createRegion(layout.totalBytes, options.region)
+  Store.format(region, layout, crypto.getRandomValues(new Uint32Array(4)))
+  const control = new Control()
+  const counters = Counters.create(options.threads)
+  const events = new Events()
+  const clockEpochMs = monotonicEpochMs()
+  const extras: NodeExtras = {
+    options,
+    region: region.handle,
+    layout,
+    counters: counters.handle,
+    events: events.buffer,
+    clockEpochMs,
+    startedAt: systemClock(clockEpochMs).seconds(),
+    tcpPort: options.listen[0]?.port ?? 0,
+  }
+  const host = await ThreadHost.start({
+    workerFile: hooks.workerFile ?? besides('worker'),
+    threads: options.threads,
+    control,
+    listen: options.listen.map(address => ({ ...address, backlog: options.backlog })),
+    connectionLimit: options.connectionLimit,
+    refusal: TextLine.tooManyConnections,
+    extras,
+    onFatal: hooks.onFatal,
+    useKernel: options.useKernel,
+  })
+  const stopLogging = logEvents(events, control, hooks.log)
+  return {
+    listening: host.listening,
+    stop: async () => {
+      await host.stop()
+      stopLogging()
+    },
+  }
+}

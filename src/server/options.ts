@@ -1,0 +1,60 @@
+/** What a cache node can be told, in memcached's terms and with its defaults. */
+import type { Credential } from '../auth/authenticator.ts'
+
+export type NodeOptions = {
+  /** Who this node is in the log. */
+  name: string
+  /** Addresses to listen on; port 0 = chosen by the kernel. */
+  listen: readonly { host: string; port: number }[]
+  threads: number
+  /** `-m`, in bytes. */
+  memoryBytes: number
+  /** `-M` is false here: refuse instead of evicting. */
+  evict: boolean
+  /** `-I`, in bytes. */
+  itemSizeMax: number
+  connectionLimit: number
+  backlog: number
+  /** `-C` is false here. */
+  cas: boolean
+  /** `-F` is false here. */
+  flush: boolean
+  verbosity: number
+  /** Undefined: nobody has to log in. */
+  credentials: readonly Credential[] | undefined
+  /** With credentials: also SASL on the binary protocol (`-S`), not ASCII authentication alone. */
+  sasl: boolean
+  /** For `stats settings`: the file of `-Y`, or undefined. */
+  authFile: string | undefined
+  /** The shared region: `mapped` wants koffi. */
+  region: 'mapped' | 'shared'
+  /** False: accept as if koffi were not there. */
+  useKernel: boolean
+}
+
+/** The version that `version` and `stats` answer: the memcached whose protocol this is. */
+export const COMPATIBLE_VERSION = '1.6.45'
+
+const MIB = 1024 * 1024
+
+export const nodeDefaults: NodeOptions = {
+  name: 'node',
+  listen: [
+    { host: '0.0.0.0', port: 11211 },
+    { host: '::', port: 11211 },
+  ],
+  threads: 4,
+  memoryBytes: 64 * MIB,
+  evict: true,
+  itemSizeMax: MIB,
+  connectionLimit: 1024,
+  backlog: 1024,
+  cas: true,
+  flush: true,
+  verbosity: 0,
+  credentials: undefined,
+  sasl: false,
+  authFile: undefined,
+  region: 'mapped',
+  useKernel: true,
+}

@@ -1,0 +1,338 @@
+/**
+ * Answers a node's sessions from its store. One object a data thread, all on one region; nothing here
+ * waits, so every request is answered before the next one is looked at.
+ */
+import type { Counters } from '../observe/counters.ts'
+import { Counter } from '../observe/counters.ts'
+import { Command } from '../protocol/command.ts'
+import { type Hit, Status } from '../protocol/encoder.ts'
+import type { Request } from '../protocol/request.ts'
+import type { Executor, ValueSink, ValueSource } from '../session/executor.ts'
+import type { Session } from '../session/session.ts'
+import { NO_SEGMENT } from '../store/segments.ts'
+import { Miss, Outcome, type Put, PutMode, type Store } from '../store/store.ts'
+import { absoluteExptime } from './exptime.ts'
+import { type NodeFacts, writeStats } from './stats.ts'
+
+export type StoreExecutorOptions = {
+  store: Store
+  counters: Counters
+  threadIndex: number
+  cas: boolean
+  flush: boolean
+  /** Unix seconds at which the process started. */
+  startedAt: number
+  facts: NodeFacts
+}
+
+const PUT_MODES: Readonly<Record<number, PutMode>> = {
+  [Command.set]: PutMode.set,
+  [Command.add]: PutMode.add,
+  [Command.replace]: PutMode.replace,
+  [Command.append]: PutMode.append,
+  [Command.prepend]: PutMode.prepend,
+  [Command.cas]: PutMode.cas,
+}
+
+const PUT_STATUS: readonly Status[] = (() => {
+  const statuses: Status[] = []
+  statuses[Outcome.stored] = Status.stored
+  statuses[Outcome.notStored] = Status.notStored
+  statuses[Outcome.exists] = Status.exists
+  statuses[Outcome.notFound] = Status.notFound
+  statuses[Outcome.noMemory] = Status.noMemory
+  return statuses
+})()
+
+export class StoreExecutor implements Executor {
+  readonly #options: StoreExecutorOptions
+  readonly #store: Store
+  readonly #counts: Float64Array
+  readonly #put: Put
+  readonly #hit: Hit = { clientFlags: 0, casLow: 0, casHigh: 0, valueSize: 0 }
+
+  constructor(options: StoreExecutorOptions) {
+    this.#options = options
+    this.#store = options.store
+    this.#counts = options.counters.ofThread(options.threadIndex)
+    const nothing = new Uint8Array(0)
+    this.#put = {
+      mode: PutMode.set,
+      key: nothing,
+      keyAt: 0,
+      keySize: 0,
+      value: nothing,
+      valueAt: 0,
+      valueSize: 0,
+      clientFlags: 0,
+      exptime: 0,
+      casLow: 0,
+      casHigh: 0,
+    }
+  }
+
+  mayProceed(): boolean {
+    return true
+  }
+
+  closed(): void {}
+
+  retrieve(session: Session, request: Request): void {
+    const { items } = this.#store
+    const touches = request.command === Command.gat || request.command === Command.gats
+    const item = this.#store.find(request.key, request.keyAt, request.keySize)
+    let source: ValueSource | undefined
+    try {
+      this.#countRetrieval(item !== 0, touches)
+      if (item === 0) {
+        request.encoder.miss(session.output, request)
+        return
+      }
+      if (touches) items.setExptime(item, this.#exptime(request.exptime))
+      items.markFetched(item, this.#store.now)
+      if (!items.isLarge(item)) {
+        this.#answerInline(session, request, item)
+        return
+      }
+      source = this.#pinned(item)
+      if (source) request.encoder.hitHead(session.output, request, this.#describe(item))
+      else request.encoder.status(session.output, request, Status.noMemoryForReply)
+    } finally {
+      this.#store.unlock()
+    }
+    if (source) session.sendValue(source, () => request.encoder.hitTail(session.output))
+  }
+
+  execute(session: Session, request: Request): void {
+    switch (request.command) {
+      case Command.delete:
+        this.#delete(session, request)
+        return
+      case Command.incr:
+      case Command.decr:
+        this.#arithmetic(session, request)
+        return
+      case Command.touch:
+        this.#touch(session, request)
+        return
+      case Command.flushAll:
+        this.#flushAll(session, request)
+        return
+      case Command.verbosity:
+        request.encoder.status(session.output, request, Status.ok)
+        return
+      default:
+        this.#finishPut(session, request, this.#store.put(this.#toPut(request)))
+    }
+  }
+
+  openValue(session: Session, request: Request): ValueSink | undefined {
+    if (request.command === Command.append || request.command === Command.prepend) {
+      return new JoinedValue(this, session, request.valueSize)
+    }
+    const head = this.#store.openLarge(this.#toPut(request))
+    return head === NO_SEGMENT ? undefined : new LargeValueSink(this, session, head)
+  }
+
+  /** @internal A large value is whole in its private chain. */
+  commitLarge(session: Session, request: Request, head: number): void {
+    this.#finishPut(session, request, this.#store.linkLarge(this.#toPut(request), head))
+  }
+
+  /** @internal Fills a private chain. */
+  get store(): Store {
+    return this.#store
+  }
+
+  refuse(session: Session, request: Request, status: Status): void {
+    this.#count(status === Status.tooLarge ? Counter.storeTooLarge : Counter.storeNoMemory)
+    if (request.command === Command.set) {
+      this.#store.remove(request.key, request.keyAt, request.keySize)
+    }
+    request.encoder.status(session.output, request, status)
+  }
+
+  stats(session: Session, argument: string): boolean {
+    const { counters, facts } = this.#options
+    return writeStats(session.output, argument, counters, facts, this.#store.now)
+  }
+
+  #exptime(sent: number): number {
+    return absoluteExptime(sent, this.#store.now, this.#options.startedAt)
+  }
+
+  #answerInline(session: Session, request: Request, item: number): void {
+    const { items } = this.#store
+    const hit = this.#describe(item)
+    request.encoder.hitHead(session.output, request, hit)
+    session.output.copy(this.#store.bytes, items.valueAt(item), hit.valueSize)
+    request.encoder.hitTail(session.output)
+  }
+
+  #describe(item: number): Hit {
+    const { items } = this.#store
+    const hit = this.#hit
+    hit.clientFlags = items.clientFlags(item)
+    hit.casLow = this.#options.cas ? items.casLow(item) : 0
+    hit.casHigh = this.#options.cas ? items.casHigh(item) : 0
+    hit.valueSize = items.valueSize(item)
+    return hit
+  }
+
+  #pinned(item: number): ValueSource | undefined {
+    const { items, large, segments } = this.#store
+    const head = large.headOf(item)
+    if (!segments.pin(head)) return undefined
+    return {
+      size: items.valueSize(item),
+      read: (position, target, at, length) => large.read(head, position, target, at, length),
+      close: () => segments.unpin(head),
+    }
+  }
+
+  #countRetrieval(isHit: boolean, touches: boolean): void {
+    if (touches) {
+      this.#count(Counter.cmdTouch)
+      this.#count(isHit ? Counter.touchHits : Counter.touchMisses)
+      return
+    }
+    this.#count(Counter.cmdGet)
+    this.#count(isHit ? Counter.getHits : Counter.getMisses)
+    if (isHit) return
+    if (this.#store.miss === Miss.expired) this.#count(Counter.getExpired)
+    if (this.#store.miss === Miss.flushed) this.#count(Counter.getFlushed)
+  }
+
+  #toPut(request: Request): Put {
+    const put = this.#put
+    put.mode = PUT_MODES[request.command]!
+    put.key = request.key
+    put.keyAt = request.keyAt
+    put.keySize = request.keySize
+    put.value = request.value
+    put.valueAt = request.valueAt
+    put.valueSize = request.valueSize
+    put.clientFlags = request.clientFlags
+    put.exptime = this.#exptime(request.exptime)
+    // Without cas nothing is ever equal to what a client holds.
+    put.casLow = this.#options.cas ? request.casLow : 0
+    put.casHigh = this.#options.cas ? request.casHigh : 0
+    return put
+  }
+
+  #finishPut(session: Session, request: Request, outcome: Outcome): void {
+    this.#count(Counter.cmdSet)
+    if (request.command === Command.cas) {
+      if (outcome === Outcome.stored) this.#count(Counter.casHits)
+      if (outcome === Outcome.exists) this.#count(Counter.casBadval)
+      if (outcome === Outcome.notFound) this.#count(Counter.casMisses)
+    }
+    if (outcome === Outcome.noMemory) this.#count(Counter.storeNoMemory)
+    request.casLow = this.#options.cas ? this.#store.casLow : 0
+    request.casHigh = this.#options.cas ? this.#store.casHigh : 0
+    request.encoder.status(session.output, request, PUT_STATUS[outcome]!)
+  }
+
+  #delete(session: Session, request: Request): void {
+    const wasThere = this.#store.remove(request.key, request.keyAt, request.keySize)
+    this.#count(wasThere ? Counter.deleteHits : Counter.deleteMisses)
+    const status = wasThere ? Status.deleted : Status.notFound
+    request.encoder.status(session.output, request, status)
+  }
+
+  #arithmetic(session: Session, request: Request): void {
+    const up = request.command === Command.incr
+    const outcome = this.#store.arithmetic(this.#toPut(request), request.delta, up)
+    if (outcome === Outcome.stored) {
+      this.#count(up ? Counter.incrHits : Counter.decrHits)
+      request.encoder.number(session.output, request, this.#store.number)
+      return
+    }
+    let status: Status = Status.nonNumeric
+    if (outcome === Outcome.notFound) {
+      this.#count(up ? Counter.incrMisses : Counter.decrMisses)
+      status = Status.notFound
+    }
+    if (outcome === Outcome.noMemory) status = Status.noMemoryForDelta
+    request.encoder.status(session.output, request, status)
+  }
+
+  #touch(session: Session, request: Request): void {
+    const { items } = this.#store
+    const item = this.#store.find(request.key, request.keyAt, request.keySize)
+    if (item !== 0) {
+      items.setExptime(item, this.#exptime(request.exptime))
+      items.markFetched(item, this.#store.now)
+    }
+    this.#store.unlock()
+    this.#count(Counter.cmdTouch)
+    this.#count(item !== 0 ? Counter.touchHits : Counter.touchMisses)
+    const status = item !== 0 ? Status.touched : Status.notFound
+    request.encoder.status(session.output, request, status)
+  }
+
+  #flushAll(session: Session, request: Request): void {
+    this.#count(Counter.cmdFlush)
+    if (!this.#options.flush) {
+      request.encoder.status(session.output, request, Status.flushNotAllowed)
+      return
+    }
+    const at = request.exptime > 0 ? this.#exptime(request.exptime) : 0
+    this.#store.flush(at > this.#store.now ? at : 0)
+    request.encoder.status(session.output, request, Status.ok)
+  }
+
+  #count(counter: Counter): void {
+    this.#counts[counter] = this.#counts[counter]! + 1
+  }
+}
+
+/** A value over INLINE_VALUE_MAX on its way into segments of its own. */
+class LargeValueSink implements ValueSink {
+  readonly #executor: StoreExecutor
+  readonly #session: Session
+  readonly #head: number
+
+  constructor(executor: StoreExecutor, session: Session, head: number) {
+    this.#executor = executor
+    this.#session = session
+    this.#head = head
+  }
+
+  fill(position: number, bytes: Uint8Array, at: number, length: number): void {
+    this.#executor.store.large.fill(this.#head, position, bytes, at, length)
+  }
+
+  commit(request: Request): void {
+    this.#executor.commitLarge(this.#session, request, this.#head)
+  }
+
+  abandon(): void {
+    this.#executor.store.abandonLarge(this.#head)
+  }
+}
+
+/** What is appended or prepended has no place of its own: it is kept until it can be joined. */
+class JoinedValue implements ValueSink {
+  readonly #executor: StoreExecutor
+  readonly #session: Session
+  readonly #bytes: Uint8Array
+
+  constructor(executor: StoreExecutor, session: Session, size: number) {
+    this.#executor = executor
+    this.#session = session
+    this.#bytes = new Uint8Array(size)
+  }
+
+  fill(position: number, bytes: Uint8Array, at: number, length: number): void {
+    this.#bytes.set(bytes.subarray(at, at + length), position)
+  }
+
+  commit(request: Request): void {
+    request.value = this.#bytes
+    request.valueAt = 0
+    this.#executor.execute(this.#session, request)
+  }
+
+  abandon(): void {}
+}

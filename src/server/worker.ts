@@ -1,0 +1,109 @@
+/**
+ * A data thread of a cache node (net/thread-host.ts draws the threads): its own connections, buffers
+ * and counters, one store for all. It does not return before it is told to.
+ */
+import { PasswordList } from '../auth/authenticator.ts'
+import { latin1 } from '../base/bytes.ts'
+import { systemClock } from '../base/clock.ts'
+import { Control } from '../net/control.ts'
+import { type DataTask, runDataThread } from '../net/data-thread.ts'
+import { NodeTransport } from '../net/node-transport.ts'
+import { Counter, Counters, type CountersHandle } from '../observe/counters.ts'
+import { EventKind, Events } from '../observe/events.ts'
+import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
+import { type SessionServices, Staging } from '../session/services.ts'
+import { Session } from '../session/session.ts'
+import type { Layout } from '../store/layout.ts'
+import { openRegion, type RegionHandle } from '../store/region.ts'
+import { Store } from '../store/store.ts'
+import { COMPATIBLE_VERSION, type NodeOptions } from './options.ts'
+import { StoreExecutor } from './store-executor.ts'
+
+export { runAcceptor as acceptor } from '../net/acceptor.ts'
+
+export type NodeExtras = {
+  options: NodeOptions
+  region: RegionHandle
+  layout: Layout
+  counters: CountersHandle
+  events: SharedArrayBuffer
+  clockEpochMs: number
+  startedAt: number
+  /** As clients see it; 0 until known. */
+  tcpPort: number
+}
+
+/** Memory that values may take while they arrive in pieces, a thread. */
+export const STAGING_BYTES = 8 * 1024 * 1024
+
+export default function runNodeThread(task: DataTask & NodeExtras): Promise<void> {
+  const { options, index } = task
+  const clock = systemClock(task.clockEpochMs)
+  const counters = new Counters(task.counters)
+  const events = new Events(task.events)
+  const store = new Store(openRegion(task.region), task.layout, {
+    evict: options.evict,
+    itemSizeMax: options.itemSizeMax,
+    counters: counters.storeOfThread(index),
+  })
+  const executor = new StoreExecutor({
+    store,
+    counters,
+    threadIndex: index,
+    cas: options.cas,
+    flush: options.flush,
+    startedAt: task.startedAt,
+    facts: {
+      options,
+      control: new Control(task.control),
+      startedAt: task.startedAt,
+      port: task.tcpPort,
+      indexBytes: (task.layout.bucketCount + task.layout.overflowCount) * 64,
+      hashPower: Math.log2(task.layout.bucketCount),
+    },
+  })
+  const services = servicesOf(task, counters.ofThread(index), events, () => {
+    store.tick(clock.seconds())
+  })
+  return runDataThread(task, new NodeTransport(), stream => {
+    if (options.verbosity > 0) events.emit(EventKind.connectionOpened, index, stream.peer)
+    return new Session(stream, executor, services)
+  })
+}
+
+function servicesOf(
+  task: DataTask & NodeExtras,
+  counts: Float64Array,
+  events: Events,
+  beginTurn: () => void,
+): SessionServices {
+  const { options, index } = task
+  const add = (counter: number, n: number) => {
+    counts[counter] = counts[counter]! + n
+  }
+  return {
+    beginTurn,
+    output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
+    counters: {
+      bytesRead: length => add(Counter.bytesRead, length),
+      bytesWritten: length => add(Counter.bytesWritten, length),
+      authAttempt: succeeded => {
+        add(Counter.authCmds, 1)
+        if (succeeded) return
+        add(Counter.authErrors, 1)
+        events.emit(EventKind.authFailed, index, '')
+      },
+    },
+    authenticator: options.credentials ? new PasswordList(options.credentials) : undefined,
+    protocols: options.credentials && !options.sasl ? 'ascii' : 'both',
+    staging: new Staging(STAGING_BYTES),
+    itemSizeMax: options.itemSizeMax,
+    version: latin1(COMPATIBLE_VERSION),
+    onClosed: (session, error) => {
+      if (error !== '') events.emit(EventKind.connectionFailed, index, error)
+      else if (options.verbosity > 0) {
+        events.emit(EventKind.connectionClosed, index, session.stream.peer)
+      }
+    },
+  }
+}
