@@ -37,7 +37,8 @@ export type ProcessSpec = {
   command: string
   /** Asked at every start, since both change once the child's port is known. */
   args(listening: readonly Address[]): readonly string[]
-  configure(listening: readonly Address[]): ConfigureMessage
+  /** A child whose configuration is not known yet is started already and waits for it. */
+  configure(listening: readonly Address[]): ConfigureMessage | Promise<ConfigureMessage>
   env: Readonly<Record<string, string | undefined>>
   log: SupervisorLog
   /** A child that does not serve by then is killed and counts as died. */
@@ -112,7 +113,7 @@ export class SupervisedProcess {
   }
 
   #spawn(): void {
-    const { command, env, startTimeoutMs } = this.#spec
+    const { command, env } = this.#spec
     this.#state = 'starting'
     const child = spawn(command, this.#spec.args(this.#listening), {
       env: { ...env },
@@ -122,10 +123,6 @@ export class SupervisedProcess {
       detached: true,
     })
     this.#child = child
-    this.#timer = setTimeout(() => {
-      this.#spec.log.error({ child: this.name, afterMs: startTimeoutMs }, 'Does not start, killed')
-      child.kill('SIGKILL')
-    }, startTimeoutMs)
     child.on('message', message => {
       if (child !== this.#child || this.#state !== 'starting') return
       if (isReady(message)) this.#onReady(message.listening)
@@ -136,17 +133,31 @@ export class SupervisedProcess {
       // A process that runs reports its end by 'exit', whatever went wrong with a message to it.
       if (child.pid === undefined) this.#onExit(child, error.message)
     })
+    void this.#configure(child)
+  }
+
+  async #configure(child: ChildProcess): Promise<void> {
+    const message = await this.#spec.configure(this.#listening)
+    if (child !== this.#child || this.#state !== 'starting') return
+    const { log, startTimeoutMs } = this.#spec
+    this.#timer = setTimeout(() => {
+      log.error({ child: this.name, afterMs: startTimeoutMs }, 'Does not start, killed')
+      child.kill('SIGKILL')
+    }, startTimeoutMs)
     // The callback takes the error of a child that is dead already: its exit says more.
-    child.send(this.#spec.configure(this.#listening), () => undefined)
+    child.send(message, () => undefined)
   }
 
   #onReady(listening: readonly Address[]): void {
     clearTimeout(this.#timer)
     this.#state = 'serving'
+    // The first start the child reports itself; that a repair has worked is ours to say.
+    if (this.#servingSince > 0) {
+      const where = listening.map(formatAddress).join(', ')
+      this.#spec.log.info({ child: this.name, pid: this.pid, listening: where }, 'Serving again')
+    }
     this.#listening = listening
     this.#servingSince = performance.now()
-    const where = listening.map(formatAddress).join(', ')
-    this.#spec.log.info({ child: this.name, pid: this.pid, listening: where }, 'Serving')
     this.#started.resolve()
   }
 

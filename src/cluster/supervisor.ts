@@ -2,7 +2,7 @@
  * Runs a whole cluster on this machine: every node and then the router as child processes,
  * started again when they die, ended together.
  *
- *   start: nodes (a few at a time) → their ports are known → router
+ *   start: nodes (a few at a time) → their ports are known → router (its process waits already)
  *   stop:  router → nodes → after 5 s SIGKILL for what is left
  *
  * Which port a node got, if the kernel chose it, is kept for as long as the supervisor runs. No
@@ -41,6 +41,7 @@ export class Supervisor {
   readonly #nodeUser: User | undefined
   readonly #nodes: readonly SupervisedProcess[]
   readonly #router: SupervisedProcess
+  readonly #nodesServe = Promise.withResolvers<void>()
   #stopped: Promise<void> | undefined
 
   constructor(options: SupervisorOptions) {
@@ -65,8 +66,7 @@ export class Supervisor {
    */
   async start(): Promise<boolean> {
     try {
-      await this.#startNodes()
-      if (this.#stopped === undefined) await this.#router.start()
+      await Promise.all([this.#startNodes(), this.#router.start()])
     } catch (error) {
       await this.stop()
       throw error
@@ -96,6 +96,7 @@ export class Supervisor {
       }
     })
     await Promise.all(turns)
+    this.#nodesServe.resolve()
   }
 
   async #stop(): Promise<void> {
@@ -130,7 +131,8 @@ export class Supervisor {
     const { config, configFile } = this.#options
     return this.#spec('router', {
       args: () => ['router', '--config', configFile, '--supervised'],
-      configure: listening => {
+      configure: async listening => {
+        await this.#nodesServe.promise
         const message: ConfigureMessage = {
           type: 'configure',
           name: 'router',

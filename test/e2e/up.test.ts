@@ -1,0 +1,205 @@
+// `memring up` with real nodes and a real router: it serves, repairs what dies, and leaves nothing
+// behind however it ends.
+
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, onTestFinished, test } from 'vitest'
+import { TestConnection } from '../support/connection.ts'
+import {
+  ask,
+  childrenOf,
+  childrenRunning,
+  cluster,
+  launchUp,
+  type RunningUp,
+  runs,
+  startUp,
+  until,
+} from './up-process.ts'
+
+test('a cluster serves within 3 s, through the router, on all its nodes', async () => {
+  const up = await startUp(cluster(3))
+  expect(up.startMs).toBeLessThan(3000)
+  expect(up.nodes).toHaveLength(3)
+  const connection = await TestConnection.open(up.router)
+  for (let at = 0; at < 60; at += 1) {
+    await connection.send(`set key${at} 0 0 2\r\nv${at % 10}\r\n`)
+    expect(String(await connection.receiveUntil('\r\n'))).toBe('STORED\r\n')
+  }
+  connection.close()
+  for (const node of up.nodes) expect(await itemsOf(node)).toBeGreaterThan(0)
+})
+
+test('a killed node is back within 2 s, on its port, empty; the others keep their keys', async () => {
+  const up = await startUp(cluster(3))
+  const client = await TestConnection.open(up.router)
+  for (let at = 0; at < 60; at += 1) await client.send(`set key${at} 0 0 1 noreply\r\nx\r\n`)
+  const found = await hits(client)
+  expect(found).toBe(60)
+  const [node, ...others] = up.nodes
+  if (node === undefined) throw new Error('no node')
+  const lost = await itemsOf(node)
+  const kept = await Promise.all(others.map(itemsOf))
+  const [pid] = childrenRunning(up.pid, 'node', String(node.port))
+  const before = pid ?? childrenRunning(up.pid, 'node')[0] ?? 0
+  process.kill(before, 'SIGKILL')
+  const killedAt = performance.now()
+  await until(async () => (await ask(node, 'version'))?.startsWith('VERSION') === true, up.output)
+  expect(performance.now() - killedAt).toBeLessThan(2000)
+  expect(await itemsOf(node)).toBe(0)
+  expect(await Promise.all(others.map(itemsOf))).toEqual(kept)
+  // The client's connection to the router has seen none of it.
+  await until(async () => (await hits(client)) === 60 - lost, up.output)
+  await until(async () => (await stores(client)) === 60, up.output)
+  client.close()
+})
+
+test('a killed router is back on its port within 2 s', async () => {
+  const up = await startUp(cluster(2))
+  const [router] = childrenRunning(up.pid, 'router')
+  process.kill(router ?? 0, 'SIGKILL')
+  const killedAt = performance.now()
+  const version = async (): Promise<boolean> => (await ask(up.router, 'version')) !== undefined
+  await until(async () => !(await version()) || performance.now() - killedAt > 500, up.output)
+  await until(version, up.output)
+  expect(performance.now() - killedAt).toBeLessThan(2000)
+  expect(childrenRunning(up.pid, 'router')).toHaveLength(1)
+})
+
+test.each(['SIGTERM', 'SIGINT'] as const)('%s ends everything with exit code 0', async signal => {
+  const up = await startUp(cluster(3))
+  const children = childrenOf(up.pid)
+  expect(children).toHaveLength(4)
+  const idle = await TestConnection.open(up.router)
+  const from = performance.now()
+  process.kill(up.pid, signal)
+  expect(await up.exited).toEqual({ code: 0, signal: null })
+  expect(performance.now() - from).toBeLessThan(4000)
+  expect([up.pid, ...children].filter(runs)).toEqual([])
+  idle.close()
+})
+
+test('a second signal does not wait for a child that hangs', async () => {
+  const up = await startUp(cluster(2))
+  const children = childrenOf(up.pid)
+  for (const child of children) process.kill(child, 'SIGSTOP')
+  process.kill(up.pid, 'SIGTERM')
+  await sleep(200)
+  const from = performance.now()
+  process.kill(up.pid, 'SIGINT')
+  expect(await up.exited).toEqual({ code: 130, signal: null })
+  expect(performance.now() - from).toBeLessThan(1000)
+  expect(children.filter(runs)).toEqual([])
+})
+
+test('SIGKILL of the supervisor leaves no child behind', async () => {
+  const up = await startUp(cluster(3))
+  const children = childrenOf(up.pid)
+  expect(children).toHaveLength(4)
+  process.kill(up.pid, 'SIGKILL')
+  await up.exited
+  const from = performance.now()
+  await until(() => !children.some(runs), up.output)
+  expect(performance.now() - from).toBeLessThan(3000)
+})
+
+test('SIGKILL of the supervisor at any moment of the start leaves no child behind', async () => {
+  for (const afterMs of [0, 100, 250, 400]) {
+    const up = launchUp(cluster(2))
+    const seen = new Set<number>()
+    await until(() => childrenOf(up.pid).length > 0, up.output)
+    await sleep(afterMs)
+    for (const child of childrenOf(up.pid)) seen.add(child)
+    process.kill(up.pid, 'SIGKILL')
+    await up.exited
+    await until(() => ![...seen].some(runs), up.output)
+  }
+})
+
+test('a router port in use names the port and the flag, and leaves nothing', async () => {
+  const port = await takenPort()
+  const up = launchUp(cluster(2), { flags: ['-p', String(port)] })
+  expect(await up.exited).toEqual({ code: 1, signal: null })
+  expect(up.output()).toMatch(new RegExp(`Cannot listen on 127.0.0.1:${port}\\b.*in use`))
+  expect(up.output()).toContain(`127.0.0.1:${port} (another port: -p PORT)`)
+  expect(childrenOf(up.pid)).toEqual([])
+})
+
+test('a node port in use names the port and the line to change', async () => {
+  const port = await takenPort()
+  const up = launchUp(cluster(2).replace('127.0.0.1:0', `127.0.0.1:${port}`))
+  expect(await up.exited).toEqual({ code: 1, signal: null })
+  const where = `127.0.0.1:${port} (another port: nodes[0].address in ${up.file})`
+  expect(up.output()).toContain(`Cannot start node-1: it ended with code`)
+  expect(up.output()).toContain(where)
+})
+
+test('-p replaces the router’s port, and the port file says which', async () => {
+  const up = await startUp(cluster(1), { flags: ['-p', '-1'] })
+  expect(await ask(up.router, 'version')).toMatch(/^VERSION /)
+  const node = up.nodes[0]?.port
+  const fixed = cluster(1).replace('127.0.0.1:0', `127.0.0.1:${node}`)
+  const clash = launchUp(fixed, { flags: ['-p', String(node)] })
+  expect(await clash.exited).toMatchObject({ code: 1 })
+  const text = `Cannot listen on 127.0.0.1:${node}: node node-1 has it, expected another -p`
+  expect(clash.output()).toContain(text)
+})
+
+test.each([
+  ['nodes: []', /cluster\.yaml:1:8: nodes: found 0 nodes/],
+  ['nodes: [ "0.0.0.0:11311" ]', /Cannot start node 0\.0\.0\.0:11311 .*: open to everyone/],
+])('what must not be started is said in one line: %s', async (yaml, message) => {
+  const up = launchUp(yaml)
+  expect(await up.exited).toEqual({ code: 1, signal: null })
+  expect(up.output()).toMatch(message)
+  expect(up.output()).not.toMatch(/^\s+at /m)
+})
+
+test('with users, the router lets them in and the nodes only the router', async () => {
+  const users = 'users: [ { name: bob, password_file: bob.password } ]'
+  const files = { 'bob.password': 'hunter2\n' }
+  const up = await startUp(cluster(2, users), { files })
+  for (const address of [up.router, ...up.nodes]) {
+    expect(await ask(address, 'get a')).toMatch(/^CLIENT_ERROR/)
+  }
+  const client = await TestConnection.open(up.router)
+  await client.send('set login 0 0 11\r\nbob hunter2\r\n')
+  expect(String(await client.receiveUntil('\r\n'))).toBe('STORED\r\n')
+  expect(await stores(client)).toBe(60)
+  expect(await hits(client)).toBe(60)
+  client.close()
+  expect(up.output()).not.toContain('hunter2')
+})
+
+async function itemsOf(node: RunningUp['router']): Promise<number> {
+  const connection = await TestConnection.open(node)
+  await connection.send('stats\r\n')
+  const stats = String(await connection.receiveUntil('END\r\n'))
+  connection.close()
+  return Number(/STAT curr_items (\d+)/.exec(stats)?.[1])
+}
+
+/** How many of the 60 keys are found. */
+async function hits(client: TestConnection): Promise<number> {
+  const keys = Array.from({ length: 60 }, (_, at) => `key${at}`)
+  await client.send(`get ${keys.join(' ')}\r\n`)
+  const answer = String(await client.receiveUntil('END\r\n'))
+  return answer.split('VALUE ').length - 1
+}
+
+/** How many of the 60 keys can be stored. */
+async function stores(client: TestConnection): Promise<number> {
+  for (let at = 0; at < 60; at += 1) await client.send(`set key${at} 0 0 1\r\nx\r\n`)
+  const answer = String(await client.receiveLines(60))
+  return answer.split('STORED').length - 1
+}
+
+async function takenPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.close()
+  })
+  return (server.address() as AddressInfo).port
+}
