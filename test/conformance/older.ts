@@ -16,6 +16,7 @@ export const Older = {
   lineError: 'noreply hid errors of the line itself',
   longKey: 'a long key in a get dropped the answers that were pipelined before it',
   blank: 'incr of a value of nothing but spaces read on into memory behind it',
+  noreplyKey: 'noreply as the only word after the command was a key and nothing else',
   nul: 'a NUL byte ended the line',
 } as const
 export type Older = (typeof Older)[keyof typeof Older]

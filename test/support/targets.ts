@@ -6,6 +6,8 @@ import { memcachedVersion, type ServerProcess, startMemcached, startNode } from 
 export interface Target {
   readonly name: string
   readonly kind: 'node' | 'memcached'
+  /** Transcripts also run cut in two at every byte: once is enough for a parser. */
+  readonly cutEverywhere: boolean
   /** What `version` answers; read late, because it may ask the installed program. */
   version(): string
   start(flags?: readonly string[]): Promise<ServerProcess>
@@ -15,6 +17,7 @@ function nodeTarget(threads: number): Target {
   return {
     name: threads === 1 ? 'node, 1 thread' : `node, ${threads} threads`,
     kind: 'node',
+    cutEverywhere: threads === 1,
     version: () => '1.6.45',
     start: (flags = []) => startNode(['-t', String(threads), ...flags]),
   }
@@ -25,6 +28,7 @@ export const nodeOneThread: Target = nodeTarget(1)
 export const memcached: Target = {
   name: 'memcached',
   kind: 'memcached',
+  cutEverywhere: false,
   version: memcachedVersion,
   start: (flags = []) => startMemcached(flags),
 }

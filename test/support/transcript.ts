@@ -1,6 +1,7 @@
 // A protocol test is a transcript: rows of what is sent and what must come back, to the byte.
 // Every transcript runs on every target, and in four ways: row by row; everything in one write;
-// everything byte by byte; and, if it is short, in two pieces, cut at every byte in turn.
+// everything byte by byte; and, if it is short, in two pieces, cut at every byte in turn
+// (on the one-thread node only, for time).
 //
 // In a row, `{version}` stands for the target's version. `{cas:name}` in an answer takes a number
 // of any value, and later rows may send or expect it by the same name. A closing row is the last.
@@ -127,6 +128,7 @@ function runsOf(item: Transcript, suite: Suite, target: Target): Run[] {
     version,
   })
   runs.push(whole('in one write', uncut), whole('byte by byte', pieces))
+  if (!target.cutEverywhere) return runs
   if (suite.restart === true || send.length > SPLIT_BYTES_MAX) return runs
   for (let at = 1; at < send.length; at += 1) {
     runs.push(whole(`cut at byte ${at}`, text => [text.slice(0, at), text.slice(at)]))
