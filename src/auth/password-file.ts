@@ -20,7 +20,9 @@ export function parsePasswordFile(text: string, path: string): Credential[] {
     if (entry === '') continue
     const where = `${path}:${index + 1}`
     if (Buffer.byteLength(entry) > LINE_MAX) {
-      throw new Error(`${where}: Cannot read credentials: expected at most ${LINE_MAX} bytes a line`)
+      throw new Error(
+        `${where}: Cannot read credentials: expected at most ${LINE_MAX} bytes a line`,
+      )
     }
     const colon = entry.indexOf(':')
     if (colon <= 0 || colon === entry.length - 1) {

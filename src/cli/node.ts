@@ -2,13 +2,13 @@
 import { Command, InvalidArgumentError } from 'commander'
 import type { Credential } from '../auth/authenticator.ts'
 import { readPasswordFile } from '../auth/password-file.ts'
-import { receiveConfigure } from '../cluster/child-protocol.ts'
 import { createLog } from '../observe/log.ts'
 import { startNode } from '../server/node-server.ts'
-import { COMPATIBLE_VERSION, type NodeOptions, nodeDefaults } from '../server/options.ts'
+import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
+import { type NodeOptions, nodeDefaults } from '../server/options.ts'
 import { canMap } from '../store/region.ts'
 import { collectList, EX_USAGE, parseHostPort, sizeInBytes, wholeNumber } from './flags.ts'
-import { runServer } from './run-server.ts'
+import { configureBySupervisor, runServer } from './run-server.ts'
 import { VERSION } from './version.ts'
 
 const MIB = 1024 * 1024
@@ -44,7 +44,12 @@ export function nodeCommand(): Command {
   return new Command('node')
     .description('one cache node; takes the place of memcached')
     .option('-p, --port <num>', 'TCP port; -1: any free one', wholeNumber(-1, 65535), 11211)
-    .option('-l, --listen <addr>', 'address to listen on, repeatable (default: all)', collectList, [])
+    .option(
+      '-l, --listen <addr>',
+      'address to listen on, repeatable (default: all)',
+      collectList,
+      [],
+    )
     .option('-t, --threads <num>', 'data threads', wholeNumber(1, 64), 4)
     .option(
       '-m, --memory-limit <num>',
@@ -53,7 +58,12 @@ export function nodeCommand(): Command {
       64,
     )
     .option('-M, --disable-evictions', 'full: answer an error instead of evicting')
-    .option('-I, --max-item-size <num>', 'largest item: bytes, k or m', sizeInBytes(1024, 1024 ** 3), MIB)
+    .option(
+      '-I, --max-item-size <num>',
+      'largest item: bytes, k or m',
+      sizeInBytes(1024, 1024 ** 3),
+      MIB,
+    )
     .option('-c, --conn-limit <num>', 'most connections at once', wholeNumber(1, 1_000_000), 1024)
     .option('-b, --listen-backlog <num>', 'accept queue', wholeNumber(1, 65535), 1024)
     .option('-C, --disable-cas', 'no cas uniques')
@@ -73,7 +83,7 @@ async function runNode(flags: Flags, command: Command): Promise<void> {
   let name = 'node'
   let credentials = options.credentials
   if (flags.supervised) {
-    const configured = await receiveConfigure(process, () => {})
+    const configured = await configureBySupervisor()
     name = configured.name
     credentials = configured.users.length > 0 ? [...configured.users] : undefined
   }
@@ -89,10 +99,13 @@ async function runNode(flags: Flags, command: Command): Promise<void> {
 
 /** @throws through commander: the message and exit code 64, before anything listens. */
 function toOptions(flags: Flags, command: Command): NodeOptions {
-  const refuse = (message: string): never => command.error(`error: ${message}`, { exitCode: EX_USAGE })
+  const refuse = (message: string): never =>
+    command.error(`error: ${message}`, { exitCode: EX_USAGE })
   const memoryBytes = flags.memoryLimit * MIB
   if (flags.maxItemSize > memoryBytes / 2) {
-    refuse(`Cannot set -I ${flags.maxItemSize}: expected at most half of -m, ${memoryBytes / 2} bytes`)
+    refuse(
+      `Cannot set -I ${flags.maxItemSize}: expected at most half of -m, ${memoryBytes / 2} bytes`,
+    )
   }
   if (flags.port === 0) refuse('Cannot listen: -p 0 turns TCP off and there is no other listener')
   if (flags.enableSasl && flags.authFile === undefined) {

@@ -1,2 +1,188 @@
-import { Command } from 'commander'
-export function routerCommand(): Command { return new Command('router') }
+/** `memring router`: one endpoint in front of nodes, from a cluster file or from `--nodes` alone. */
+import { Command, InvalidArgumentError } from 'commander'
+import { readPasswordFile } from '../auth/password-file.ts'
+import { isLoopback } from '../cluster/address.ts'
+import type { ConfigureMessage } from '../cluster/child-protocol.ts'
+import type { ClusterConfig } from '../cluster/config.ts'
+import { ClusterFileError } from '../cluster/problems.ts'
+import { createLog } from '../observe/log.ts'
+import { type Placement, placements } from '../ring/ring.ts'
+import { ringLabel } from '../ring/label.ts'
+import type { RouterNode, RouterOptions } from '../router/options.ts'
+import { startRouter } from '../router/router-server.ts'
+import { canMap } from '../store/region.ts'
+import { collectList, EX_USAGE, parseHostPort, wholeNumber } from './flags.ts'
+import { configureBySupervisor, runServer } from './run-server.ts'
+
+type Flags = {
+  config?: string
+  nodes: string[]
+  port?: number
+  listen: string[]
+  threads?: number
+  placement?: Placement
+  authFile?: string
+  open?: true
+  verbose: number
+  supervised?: true
+}
+
+const EXAMPLES = `
+Examples:
+  memring router --config cluster-config/compose.yaml
+  memring router --nodes 10.0.0.1:11211,10.0.0.2:11211
+  memring router --nodes a:11211,b:11211 -l 0.0.0.0 -Y users.txt`
+
+const DEFAULT_PORT = 11211
+const MIB = 1024 * 1024
+
+const defaults = {
+  threads: 1,
+  placement: 'ketama' as Placement,
+  connectionsPerNode: 1,
+  connectionLimit: 65000,
+  backlog: 1024,
+  connectTimeoutMs: 1000,
+  requestTimeoutMs: 1000,
+  reconnectMinMs: 50,
+  reconnectMaxMs: 2000,
+  itemSizeMax: MIB,
+}
+
+export function routerCommand(): Command {
+  return new Command('router')
+    .description('one endpoint that partitions keys over nodes')
+    .option('--config <file>', 'cluster file')
+    .option('--nodes <list>', 'nodes without a file: host:port,host:port', collectList, [])
+    .option(
+      '-p, --port <num>',
+      `port to listen on; -1: any (default: ${DEFAULT_PORT})`,
+      wholeNumber(-1, 65535),
+    )
+    .option(
+      '-l, --listen <addr>',
+      'address to listen on, repeatable (default: loopback)',
+      collectList,
+      [],
+    )
+    .option('-t, --threads <num>', 'data threads (default: 1)', wholeNumber(1, 64))
+    .option('--placement <name>', `how keys are placed: ${placements.join(', ')}`, parsePlacement)
+    .option('-Y, --auth-file <file>', 'clients log in; a line a user: user:password')
+    .option('--open', 'listen beyond loopback although nobody has to log in')
+    .option('-v, --verbose', 'say more', (_, level: number) => level + 1, 0)
+    .option('--supervised', 'configured and watched by "memring up"')
+    .addHelpText('after', EXAMPLES)
+    .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EX_USAGE))
+    .action((flags: Flags, command: Command) => runRouter(flags, command))
+}
+
+function parsePlacement(text: string): Placement {
+  const found = placements.find(name => name === text)
+  if (found) return found
+  throw new InvalidArgumentError(`Cannot use "${text}": expected ${placements.join(' or ')}`)
+}
+
+async function runRouter(flags: Flags, command: Command): Promise<void> {
+  let options: RouterOptions
+  try {
+    options = flags.config ? await fromFile(flags.config, flags) : fromFlags(flags)
+  } catch (error) {
+    if (!(error instanceof ClusterFileError || error instanceof UsageError)) throw error
+    return command.error(error.message, { exitCode: EX_USAGE })
+  }
+  if (flags.supervised) options = configured(options, await configureBySupervisor())
+  const log = createLog('router')
+  const portFlag = flags.config ? '-p, or router.listen in the cluster file' : '-p'
+  await runServer({ log, portFlag, supervised: flags.supervised === true }, onFatal =>
+    startRouter(options, { log, onFatal }),
+  )
+}
+
+class UsageError extends Error {
+  override name = 'UsageError'
+}
+
+async function fromFile(path: string, flags: Flags): Promise<RouterOptions> {
+  const { loadClusterFile } = await import('../cluster/cluster-file.ts')
+  const config: ClusterConfig = loadClusterFile(path, process.env)
+  const { router } = config
+  return {
+    ...defaults,
+    ...router,
+    listen:
+      flags.port === undefined ? router.listen : router.listen.map(({ host }) => at(host, flags)),
+    threads: flags.threads ?? router.threads,
+    placement: flags.placement ?? config.placement,
+    nodes: config.nodes,
+    itemSizeMax: Math.max(...config.nodes.map(node => node.maxItemSizeBytes)),
+    credentials: config.users.length > 0 ? config.users : undefined,
+    nodeCredential: undefined,
+    verbosity: flags.verbose,
+    useKernel: canMap(),
+  }
+}
+
+function fromFlags(flags: Flags): RouterOptions {
+  if (flags.nodes.length === 0) {
+    throw new UsageError('Cannot start: expected --config FILE or --nodes host:port,host:port')
+  }
+  const given = flags.listen.map(text => parse(text))
+  const hosts = given.length > 0 ? given : [parse('127.0.0.1'), parse('[::1]')]
+  const listen = hosts.map(({ host, port }) => (port ? { host, port } : at(host, flags)))
+  const beyond = listen.find(({ host }) => !isLoopback(host))
+  if (beyond && !flags.open && flags.authFile === undefined) {
+    throw new UsageError(
+      `Cannot listen on ${beyond.host} for everybody: expected -Y FILE, or --open if that is meant`,
+    )
+  }
+  return {
+    ...defaults,
+    listen,
+    threads: flags.threads ?? defaults.threads,
+    placement: flags.placement ?? defaults.placement,
+    nodes: flags.nodes.map(text => nodeOf(text)),
+    credentials: flags.authFile === undefined ? undefined : passwords(flags.authFile),
+    nodeCredential: undefined,
+    verbosity: flags.verbose,
+    useKernel: canMap(),
+  }
+}
+
+function passwords(path: string): NonNullable<RouterOptions['credentials']> {
+  try {
+    return readPasswordFile(path)
+  } catch (error) {
+    throw new UsageError(`Cannot use -Y: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+function parse(text: string): { host: string; port: number | undefined } {
+  try {
+    return parseHostPort(text)
+  } catch (error) {
+    if (error instanceof InvalidArgumentError) throw new UsageError(error.message)
+    throw error
+  }
+}
+
+function at(host: string, flags: Flags): { host: string; port: number } {
+  const port = flags.port ?? DEFAULT_PORT
+  return { host, port: port === -1 ? 0 : port }
+}
+
+function nodeOf(text: string): RouterNode {
+  const { host, port = DEFAULT_PORT } = parse(text)
+  const label = ringLabel(host, port)
+  return { name: `${host}:${port}`, label, host, port, weight: 1 }
+}
+
+/** What only the supervisor knows: real ports, who may log in, how to log in at the nodes. */
+function configured(options: RouterOptions, message: ConfigureMessage): RouterOptions {
+  return {
+    ...options,
+    listen: message.listen ?? options.listen,
+    nodes: message.nodes ?? options.nodes,
+    credentials: message.users.length > 0 ? message.users : undefined,
+    nodeCredential: message.nodeUser,
+  }
+}

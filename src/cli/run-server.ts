@@ -3,7 +3,7 @@
  * channel, the port file, and how a port that is taken is said.
  */
 import { renameSync, writeFileSync } from 'node:fs'
-import { sendReady } from '../cluster/child-protocol.ts'
+import { type ConfigureMessage, receiveConfigure, sendReady } from '../cluster/child-protocol.ts'
 import { endFatally, endFatallyOnUncaught } from '../net/process-end.ts'
 import { ListenError } from '../net/thread-host.ts'
 import type { ListenAddress } from '../net/transport.ts'
@@ -21,6 +21,16 @@ export type RunOptions = {
   portFlag: string
   /** Whether a supervisor waits to hear that this process serves. */
   supervised: boolean
+}
+
+let isServing = false
+
+/** What the supervisor says first; without it a supervised process ends itself, at any time. */
+export function configureBySupervisor(): Promise<ConfigureMessage> {
+  return receiveConfigure(process, () => {
+    // Once it serves it ends in order (endOnSignals).
+    if (!isServing) process.exit(1)
+  })
 }
 
 /** Starts a server and keeps it until a signal ends it; the exit code is set. */
@@ -45,10 +55,13 @@ export async function runServer(
     return
   }
   const addresses = server.listening.map(({ host, port }) => ({ host, port }))
-  const shown = addresses.map(({ host, port }) => (host.includes(':') ? `[${host}]` : host) + `:${port}`)
+  const shown = addresses.map(
+    ({ host, port }) => (host.includes(':') ? `[${host}]` : host) + `:${port}`,
+  )
   log.info({ listening: shown.join(', '), pid: process.pid }, 'Serving')
   writePortFile(process.env['MEMCACHED_PORT_FILENAME'], addresses)
   endOnSignals(server, log)
+  isServing = true
   if (options.supervised) sendReady(process, addresses)
 }
 
@@ -81,9 +94,14 @@ function endOnSignals(server: RunningServer, log: Log): void {
 }
 
 /** As memcached does it for its own test-suite: `TCP INET: port`, complete or not there. */
-function writePortFile(path: string | undefined, addresses: readonly { host: string; port: number }[]): void {
+function writePortFile(
+  path: string | undefined,
+  addresses: readonly { host: string; port: number }[],
+): void {
   if (path === undefined || path === '') return
-  const lines = addresses.map(({ host, port }) => `TCP ${host.includes(':') ? 'INET6' : 'INET'}: ${port}`)
+  const lines = addresses.map(
+    ({ host, port }) => `TCP ${host.includes(':') ? 'INET6' : 'INET'}: ${port}`,
+  )
   writeFileSync(`${path}.lck`, `${lines.join('\n')}\n`)
   renameSync(`${path}.lck`, path)
 }

@@ -173,7 +173,8 @@ function groupsOf(address: string): number[] {
     return `${high}:${(Number(c) * 256 + Number(d)).toString(16)}`
   })
   const [head = '', tail] = dotted.split('::')
-  const parse = (text: string) => (text === '' ? [] : text.split(':').map(part => Number(`0x${part}`)))
+  const parse = (text: string) =>
+    text === '' ? [] : text.split(':').map(part => Number(`0x${part}`))
   const front = parse(head)
   if (tail === undefined) return front
   const back = parse(tail)
@@ -214,6 +215,8 @@ function tryLoad(): Kernel | undefined {
     _exit: libc.func('_exit', 'void', ['int']),
     errno: () => koffi.errno(),
   } as unknown as Calls
-  const names = new Map(Object.entries(koffi.os.errno).map(([name, value]) => [Number(value), name]))
+  const names = new Map(
+    Object.entries(koffi.os.errno).map(([name, value]) => [Number(value), name]),
+  )
   return new Kernel(calls, names)
 }

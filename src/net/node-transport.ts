@@ -4,7 +4,13 @@
  * producing until it has gone.
  */
 import { createServer, type Server, Socket } from 'node:net'
-import type { ListenAddress, OutboundHandler, Stream, StreamHandler, Transport } from './transport.ts'
+import type {
+  ListenAddress,
+  OutboundHandler,
+  Stream,
+  StreamHandler,
+  Transport,
+} from './transport.ts'
 
 const READ_BYTES = 64 * 1024
 
@@ -92,17 +98,20 @@ export class NodeTransport implements Transport {
   adopt(fd: number, handle: (stream: Stream) => StreamHandler): void {
     let stream: NodeStream | undefined
     const onread = this.#onread(length => stream?.received(this.#inputBytes, length))
-    const options: SocketOptions = { fd, readable: true, writable: true, allowHalfOpen: true, onread }
+    const options: SocketOptions = {
+      fd,
+      readable: true,
+      writable: true,
+      allowHalfOpen: true,
+      onread,
+    }
     const socket = new Socket(options)
     socket.setNoDelay(true)
     stream = this.#track(socket)
     stream.attach(handle(stream))
   }
 
-  async listen(
-    address: ListenAddress,
-    handle: (stream: Stream) => StreamHandler,
-  ): Promise<number> {
+  async listen(address: ListenAddress, handle: (stream: Stream) => StreamHandler): Promise<number> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
       const stream = this.#track(socket)
       stream.attach(handle(stream))

@@ -221,3 +221,8 @@ async function resolveAll(listen: readonly ListenAddress[]): Promise<ListenAddre
   }
   return resolved
 }
+
+/** The `worker` module in the folder of the module at `url`, run as TypeScript or built. */
+export function workerBeside(url: string): URL {
+  return new URL(`./worker.${url.endsWith('.ts') ? 'ts' : 'js'}`, url)
+}

@@ -49,7 +49,13 @@ function flushQuietly(file: { flushSync(): void }): void {
   }
 }
 
-const LEVELS: Readonly<Record<number, string>> = { 20: 'debug', 30: 'info', 40: 'WARN', 50: 'ERROR', 60: 'FATAL' }
+const LEVELS: Readonly<Record<number, string>> = {
+  20: 'debug',
+  30: 'info',
+  40: 'WARN',
+  50: 'ERROR',
+  60: 'FATAL',
+}
 const NOT_SHOWN = new Set(['level', 'time', 'pid', 'hostname', 'name', 'msg'])
 
 /** `12:03:44 node-1 WARN message key=value …` */

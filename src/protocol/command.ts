@@ -87,3 +87,12 @@ export function findCommand(bytes: Uint8Array, at: number, length: number): Comm
   }
   return undefined
 }
+
+export function isRetrieval(command: Command): boolean {
+  return command >= Command.get && command <= Command.gats
+}
+
+/** Whether a request carries a value. */
+export function isStorage(command: Command): boolean {
+  return command >= Command.set && command <= Command.cas
+}

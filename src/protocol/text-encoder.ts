@@ -26,9 +26,7 @@ const STATUS_LINES: readonly Uint8Array[] = (() => {
   lines[Status.noMemory] = line('SERVER_ERROR out of memory storing object')
   lines[Status.noMemoryForDelta] = line('SERVER_ERROR out of memory')
   lines[Status.noMemoryForReply] = line('SERVER_ERROR out of memory writing get response')
-  lines[Status.nonNumeric] = line(
-    'CLIENT_ERROR cannot increment or decrement non-numeric value',
-  )
+  lines[Status.nonNumeric] = line('CLIENT_ERROR cannot increment or decrement non-numeric value')
   lines[Status.flushNotAllowed] = line('CLIENT_ERROR flush_all not allowed')
   lines[Status.unknownCommand] = line('ERROR')
   return lines

@@ -1,7 +1,7 @@
 /** A cache node: the region, its threads, and the main thread's part in them. Wiring, no logic. */
 import { monotonicEpochMs, systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
-import { ThreadHost } from '../net/thread-host.ts'
+import { ThreadHost, workerBeside } from '../net/thread-host.ts'
 import type { ListenAddress } from '../net/transport.ts'
 import { Counters } from '../observe/counters.ts'
 import { logEvents } from '../observe/event-log.ts'
@@ -27,12 +27,6 @@ export type NodeServerHooks = {
   workerFile?: URL
 }
 
-/** The file beside this one, whether it runs as TypeScript or built. */
-function besides(name: string): URL {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return new URL(`./${name}.${extension}`, import.meta.url)
-}
-
 /** @throws ListenError when an address cannot be listened on. */
 export async function startNode(options: NodeOptions, hooks: NodeServerHooks): Promise<NodeServer> {
   const layout = layoutOf(options.memoryBytes)
@@ -53,7 +47,7 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     tcpPort: options.listen[0]?.port ?? 0,
   }
   const host = await ThreadHost.start({
-    workerFile: hooks.workerFile ?? besides('worker'),
+    workerFile: hooks.workerFile ?? workerBeside(import.meta.url),
     threads: options.threads,
     control,
     listen: options.listen.map(address => ({ ...address, backlog: options.backlog })),

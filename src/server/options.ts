@@ -32,9 +32,6 @@ export type NodeOptions = {
   useKernel: boolean
 }
 
-/** The version that `version` and `stats` answer: the memcached whose protocol this is. */
-export const COMPATIBLE_VERSION = '1.6.45'
-
 const MIB = 1024 * 1024
 
 export const nodeDefaults: NodeOptions = {

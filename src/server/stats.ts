@@ -1,11 +1,12 @@
 /** `stats`, `stats settings`, `stats reset`: memcached's names in memcached's order. */
 import type { Counters } from '../observe/counters.ts'
 import { Counter, STORE_BLOCK } from '../observe/counters.ts'
+import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import type { Output } from '../protocol/output.ts'
 import { putStat, TextLine } from '../protocol/text-encoder.ts'
 import type { Control } from '../net/control.ts'
 import { StoreCounter } from '../store/store.ts'
-import { COMPATIBLE_VERSION, type NodeOptions } from './options.ts'
+import type { NodeOptions } from './options.ts'
 
 /** What statistics need to know beside the counters. */
 export type NodeFacts = {

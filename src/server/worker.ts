@@ -8,15 +8,16 @@ import { systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
 import { type DataTask, runDataThread } from '../net/data-thread.ts'
 import { NodeTransport } from '../net/node-transport.ts'
-import { Counter, Counters, type CountersHandle } from '../observe/counters.ts'
+import { Counters, type CountersHandle, sessionCounters } from '../observe/counters.ts'
 import { EventKind, Events } from '../observe/events.ts'
+import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
 import { type SessionServices, Staging } from '../session/services.ts'
 import { Session } from '../session/session.ts'
 import type { Layout } from '../store/layout.ts'
 import { openRegion, type RegionHandle } from '../store/region.ts'
 import { Store } from '../store/store.ts'
-import { COMPATIBLE_VERSION, type NodeOptions } from './options.ts'
+import type { NodeOptions } from './options.ts'
 import { StoreExecutor } from './store-executor.ts'
 
 export { runAcceptor as acceptor } from '../net/acceptor.ts'
@@ -78,22 +79,10 @@ function servicesOf(
   beginTurn: () => void,
 ): SessionServices {
   const { options, index } = task
-  const add = (counter: number, n: number) => {
-    counts[counter] = counts[counter]! + n
-  }
   return {
     beginTurn,
     output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
-    counters: {
-      bytesRead: length => add(Counter.bytesRead, length),
-      bytesWritten: length => add(Counter.bytesWritten, length),
-      authAttempt: succeeded => {
-        add(Counter.authCmds, 1)
-        if (succeeded) return
-        add(Counter.authErrors, 1)
-        events.emit(EventKind.authFailed, index, '')
-      },
-    },
+    counters: sessionCounters(counts, () => events.emit(EventKind.authFailed, index, '')),
     authenticator: options.credentials ? new PasswordList(options.credentials) : undefined,
     protocols: options.credentials && !options.sasl ? 'ascii' : 'both',
     staging: new Staging(STAGING_BYTES),

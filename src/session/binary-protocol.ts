@@ -202,6 +202,6 @@ export class BinaryProtocol {
 
 function hasRightSizes(row: Row, keySize: number, extrasSize: number, bodySize: number): boolean {
   if (extrasSize !== row.extras || keySize > KEY_MAX) return false
-  if ((keySize > 0) !== row.key) return false
+  if (keySize > 0 !== row.key) return false
   return row.value || bodySize === keySize + extrasSize
 }

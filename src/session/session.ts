@@ -6,15 +6,13 @@
  *   reading ──output full, peer behind, or executor's window full──▶ blocked ──drain / resume──▶ reading
  *      └──────quit, protocol violation, peer's end──────▶ closing ──last reply sent──▶ closed
  */
-import { copyBytes } from '../base/bytes.ts'
 import { OUTPUT_BYTES, type Output, REPLY_ROOM } from '../protocol/output.ts'
 import type { Stream, StreamHandler } from '../net/transport.ts'
 import type { Executor, ValueSource } from './executor.ts'
+import { HeldInput } from './held-input.ts'
 import { PendingReplies, type Reply } from './pending-replies.ts'
 import { type Protocol, protocolOf } from './protocol.ts'
 import type { SessionServices } from './services.ts'
-
-const HELD_MIN = 1024
 
 export class Session implements StreamHandler {
   readonly stream: Stream
@@ -24,10 +22,7 @@ export class Session implements StreamHandler {
   /** Whoever logged in; undefined until then, and always where nobody has to. */
   user: string | undefined
   #protocol: Protocol | undefined
-  /** Received and not yet used: `[heldAt, heldEnd)` of `held`. */
-  #held: Uint8Array | undefined
-  #heldAt = 0
-  #heldEnd = 0
+  readonly #held = new HeldInput()
   #behind = false
   #paused = false
   #closing = false
@@ -50,10 +45,10 @@ export class Session implements StreamHandler {
     this.services.beginTurn()
     this.services.counters.bytesRead(length)
     if (this.#closing) return
-    if (this.#held === undefined) {
+    if (this.#held.isEmpty) {
       this.#run(bytes, at, at + length)
     } else {
-      this.#holdMore(bytes, at, length)
+      this.#held.append(bytes, at, length)
       this.#runHeld()
     }
   }
@@ -73,7 +68,7 @@ export class Session implements StreamHandler {
     this.#source?.close()
     this.#source = undefined
     this.#protocol?.abandon()
-    this.#held = undefined
+    this.#held.clear()
     this.executor.closed(this)
     this.services.onClosed(this, error)
   }
@@ -153,48 +148,23 @@ export class Session implements StreamHandler {
   resume(): void {
     if (this.#closed || this.#running) return
     if (this.#source !== undefined && !this.#behind) this.#pump()
-    if (this.#held !== undefined) this.#runHeld()
+    if (!this.#held.isEmpty) this.#runHeld()
     else this.#settle()
   }
 
   #runHeld(): void {
-    this.#run(this.#held!, this.#heldAt, this.#heldEnd)
+    this.#run(this.#held.bytes!, this.#held.at, this.#held.end)
   }
 
   #run(bytes: Uint8Array, at: number, end: number): void {
     this.#running = true
     this.#protocol ??= protocolOf(this, bytes[at]!)
     const used = this.ready() ? this.#protocol.process(bytes, at, end) : at
-    this.#hold(bytes, used, end)
+    if (this.#closing) this.#held.clear()
+    else this.#held.keep(bytes, used, end)
     this.#running = false
     this.flush()
     this.#settle()
-  }
-
-  #hold(bytes: Uint8Array, at: number, end: number): void {
-    if (at === end || this.#closing) {
-      this.#held = undefined
-    } else if (bytes === this.#held) {
-      this.#heldAt = at
-    } else {
-      this.#held = bytes.slice(at, end)
-      this.#heldAt = 0
-      this.#heldEnd = end - at
-    }
-  }
-
-  #holdMore(bytes: Uint8Array, at: number, length: number): void {
-    const held = this.#held!
-    const kept = this.#heldEnd - this.#heldAt
-    if (this.#heldEnd + length > held.length) {
-      const grown = new Uint8Array(Math.max(HELD_MIN, (kept + length) * 2))
-      copyBytes(grown, 0, held, this.#heldAt, kept)
-      this.#held = grown
-      this.#heldAt = 0
-      this.#heldEnd = kept
-    }
-    copyBytes(this.#held!, this.#heldEnd, bytes, at, length)
-    this.#heldEnd += length
   }
 
   #pump(): void {
@@ -229,7 +199,7 @@ export class Session implements StreamHandler {
   #settle(): void {
     if (this.#closed || this.#running) return
     const idle = this.#source === undefined && (this.#pending?.isEmpty ?? true)
-    const stuck = this.#held !== undefined && !this.ready()
+    const stuck = !this.#held.isEmpty && !this.ready()
     if (idle && (this.#closing || (this.#peerEnded && !stuck))) {
       this.#closing = true
       this.stream.end()

@@ -60,7 +60,10 @@ export class TextLogin {
       output.put(TextLine.badTokenFormat)
       return
     }
-    const user = this.#authenticator.verify(bytes.subarray(at, space), bytes.subarray(space + 1, to))
+    const user = this.#authenticator.verify(
+      bytes.subarray(at, space),
+      bytes.subarray(space + 1, to),
+    )
     services.counters.authAttempt(user !== undefined)
     this.#session.user = user
     output.put(user === undefined ? TextLine.authFailure : TextLine.stored)

@@ -123,7 +123,11 @@ export class TextProtocol {
   #unknown(bytes: Uint8Array, at: number, to: number): void {
     tokens.split(bytes, at, to)
     const last = tokens.count - 1
-    if (last >= 0 && tokens.size[last]! >= HTTP.length && startsWith(bytes, tokens.at[last]!, HTTP)) {
+    if (
+      last >= 0 &&
+      tokens.size[last]! >= HTTP.length &&
+      startsWith(bytes, tokens.at[last]!, HTTP)
+    ) {
       this.#session.close()
       return
     }
@@ -215,7 +219,10 @@ export class TextProtocol {
       if (!request.quiet) session.output.put(TextLine.badFormat)
       return this.#swallow(valueAt)
     }
-    if (itemSize(request.keySize, request.valueSize, request.clientFlags) > session.services.itemSizeMax) {
+    if (
+      itemSize(request.keySize, request.valueSize, request.clientFlags) >
+      session.services.itemSizeMax
+    ) {
       session.executor.refuse(session, request, Status.tooLarge)
       return this.#swallow(valueAt)
     }

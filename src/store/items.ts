@@ -58,8 +58,7 @@ export class Items {
     words[item + EXPTIME] = exptime
     words[item + LAST_ACCESS] = now
     const inlineSize = large ? 0 : shape.valueSize
-    words[item + PACKED] =
-      (state << STATE_SHIFT) | (shape.keySize << VALUE_BITS) | inlineSize
+    words[item + PACKED] = (state << STATE_SHIFT) | (shape.keySize << VALUE_BITS) | inlineSize
     let next = item + HEADER_WORDS
     if (hasFlags) {
       words[next] = shape.clientFlags

@@ -27,7 +27,14 @@ export type Region = {
 }
 
 type Libc = {
-  mmap(at: number, size: number, protection: number, flags: number, fd: number, offset: number): number
+  mmap(
+    at: number,
+    size: number,
+    protection: number,
+    flags: number,
+    fd: number,
+    offset: number,
+  ): number
   sched_yield(): number
 }
 type Koffi = typeof import('koffi')

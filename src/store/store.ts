@@ -386,7 +386,8 @@ export class Store {
       const old = this.#snapshot(put)
       if (old === undefined) return Outcome.notStored
       const total = old.value.length + valueSize
-      if (itemSize(put.keySize, total, old.clientFlags) > this.#itemSizeMax) return Outcome.notStored
+      if (itemSize(put.keySize, total, old.clientFlags) > this.#itemSizeMax)
+        return Outcome.notStored
       const joined = new Uint8Array(total)
       const before = put.mode === PutMode.prepend
       copyBytes(joined, before ? 0 : old.value.length, value, valueAt, valueSize)

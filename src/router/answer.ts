@@ -1,0 +1,115 @@
+/** What a node answered, said in the client's protocol. */
+import { toLatin1 } from '../base/bytes.ts'
+import { Status } from '../protocol/encoder.ts'
+import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
+import { isReplyPart, type Reply, ReplyKind } from '../protocol/text-reply.ts'
+import type { Request } from '../protocol/request.ts'
+import { NumberReader } from '../protocol/text-request.ts'
+import { isRetrieval } from '../protocol/command.ts'
+import type { Outstanding } from './outstanding.ts'
+
+const STATUSES: Readonly<Record<number, Status>> = {
+  [ReplyKind.stored]: Status.stored,
+  [ReplyKind.notStored]: Status.notStored,
+  [ReplyKind.exists]: Status.exists,
+  [ReplyKind.notFound]: Status.notFound,
+  [ReplyKind.deleted]: Status.deleted,
+  [ReplyKind.touched]: Status.touched,
+  [ReplyKind.ok]: Status.ok,
+}
+
+const SERVER_STATUSES: Readonly<Record<string, Status>> = {
+  'object too large for cache': Status.tooLarge,
+  'out of memory storing object': Status.noMemory,
+  'out of memory': Status.noMemoryForDelta,
+  'out of memory writing get response': Status.noMemoryForReply,
+}
+
+const CLIENT_STATUSES: Readonly<Record<string, Status>> = {
+  'cannot increment or decrement non-numeric value': Status.nonNumeric,
+  'flush_all not allowed': Status.flushNotAllowed,
+}
+
+const scratch = new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES)
+const numbers = new NumberReader()
+const SILENCE = new Uint8Array(0)
+
+function written(): Uint8Array {
+  const bytes = scratch.length === 0 ? SILENCE : scratch.bytes.slice(scratch.start, scratch.at)
+  scratch.clear()
+  return bytes
+}
+
+/** A whole VALUE block as the client gets it. */
+export function encodeHit(outstanding: Outstanding, bytes: Uint8Array, reply: Reply): Uint8Array {
+  const { request } = outstanding
+  numbers.uint64(bytes, reply.flagsAt, reply.flagsLength)
+  const clientFlags = numbers.low
+  numbers.low = 0
+  numbers.high = 0
+  if (reply.casLength > 0) numbers.uint64(bytes, reply.casAt, reply.casLength)
+  const hit = {
+    clientFlags,
+    casLow: numbers.low,
+    casHigh: numbers.high,
+    valueSize: reply.valueLength,
+  }
+  request.encoder.hitHead(scratch, request, hit)
+  const headSize = scratch.length
+  const head = written()
+  request.encoder.hitTail(scratch)
+  const tail = written()
+  const whole = new Uint8Array(headSize + reply.valueLength + tail.length)
+  whole.set(head)
+  whole.set(bytes.subarray(reply.valueAt, reply.valueAt + reply.valueLength), headSize)
+  whole.set(tail, headSize + reply.valueLength)
+  return whole
+}
+
+/** The reply that ends a request. `undefined`: it does not fit the request, the stream is broken. */
+export function encodeEnd(
+  outstanding: Outstanding,
+  bytes: Uint8Array,
+  reply: Reply,
+): Uint8Array | undefined {
+  const { request } = outstanding
+  if (isReplyPart(reply.kind)) return undefined
+  if (reply.kind === ReplyKind.end) {
+    if (!isRetrieval(request.command)) return undefined
+    if (outstanding.hit) return outstanding.hit
+    request.encoder.miss(scratch, request)
+    return written()
+  }
+  const status = STATUSES[reply.kind]
+  const text = toLatin1(bytes, reply.valueAt, reply.valueLength)
+  if (status !== undefined) {
+    request.encoder.status(scratch, request, status)
+  } else if (reply.kind === ReplyKind.number) {
+    request.encoder.number(scratch, request, BigInt(text))
+  } else if (reply.kind === ReplyKind.serverError) {
+    putError(outstanding, SERVER_STATUSES[text], text)
+  } else if (reply.kind === ReplyKind.clientError) {
+    putError(outstanding, CLIENT_STATUSES[text], text)
+  } else {
+    putError(outstanding, undefined, 'unexpected reply of the node')
+  }
+  return written()
+}
+
+function putError({ request }: Outstanding, status: Status | undefined, text: string): void {
+  if (status === undefined) request.encoder.serverError(scratch, request, text)
+  else request.encoder.status(scratch, request, status)
+}
+
+/** The answer in place of a node that cannot give one: a miss for reads, an error for the rest. */
+export function encodeFailure(outstanding: Outstanding, text: string): Uint8Array {
+  const { request } = outstanding
+  if (isRetrieval(request.command)) request.encoder.miss(scratch, request)
+  else request.encoder.serverError(scratch, request, text)
+  return written()
+}
+
+export function encodeStatus(request: Request, status: Status): Uint8Array {
+  request.encoder.status(scratch, request, status)
+  return written()
+}

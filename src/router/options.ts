@@ -1,0 +1,34 @@
+/** What a router is told: the cluster's nodes and its own door. */
+import type { Credential } from '../auth/authenticator.ts'
+import type { Placement } from '../ring/ring.ts'
+
+export type RouterNode = {
+  name: string
+  /** What is hashed (cluster/config.ts). */
+  label: string
+  host: string
+  port: number
+  weight: number
+}
+
+export type RouterOptions = {
+  listen: readonly { host: string; port: number }[]
+  threads: number
+  placement: Placement
+  nodes: readonly RouterNode[]
+  connectionsPerNode: number
+  connectionLimit: number
+  backlog: number
+  connectTimeoutMs: number
+  requestTimeoutMs: number
+  reconnectMinMs: number
+  reconnectMaxMs: number
+  /** Largest item any node takes, as `-I`. */
+  itemSizeMax: number
+  /** Undefined: no client has to log in. */
+  credentials: readonly Credential[] | undefined
+  /** How the router logs in at its nodes. */
+  nodeCredential: Credential | undefined
+  verbosity: number
+  useKernel: boolean
+}

@@ -1,0 +1,89 @@
+/**
+ * A request that a node has to answer: who asked, in which place of its replies, and what is needed
+ * to say the answer. Objects are reused; the queue is the order of the node's replies.
+ */
+import { Request } from '../protocol/request.ts'
+import { KEY_MAX } from '../protocol/limits.ts'
+import type { Reply } from '../session/pending-replies.ts'
+import type { Session } from '../session/session.ts'
+import type { Gathering } from './gathering.ts'
+
+export class Outstanding {
+  readonly request = new Request()
+  readonly #key = new Uint8Array(KEY_MAX)
+  /** Undefined once answered (a timeout): the node's late reply is swallowed. */
+  session: Session | undefined
+  reply: Reply | undefined
+  /** A request that went to all nodes: who counts the answers. */
+  gathering: Gathering | undefined
+  /** Encoded bytes of a hit that has come; its END is still to come. */
+  hit: Uint8Array | undefined
+  sentAtMs = 0
+
+  /** Copies what the answer needs; the client's bytes are gone when it comes. */
+  take(session: Session, reply: Reply | undefined, from: Request): void {
+    const { request } = this
+    request.command = from.command
+    request.encoder = from.encoder
+    request.opcode = from.opcode
+    request.opaque = from.opaque
+    request.quiet = from.quiet
+    request.withKey = from.withKey
+    request.casLow = 0
+    request.casHigh = 0
+    request.keySize = from.keySize
+    request.key = this.#key
+    request.keyAt = 0
+    for (let i = 0; i < from.keySize; i += 1) this.#key[i] = from.key[from.keyAt + i]!
+    this.session = session
+    this.reply = reply
+    this.gathering = undefined
+    this.hit = undefined
+  }
+}
+
+/** First in, first out; with a list of objects to use again. */
+export class OutstandingQueue {
+  #queue: (Outstanding | undefined)[] = []
+  #head = 0
+  readonly #spare: Outstanding[] = []
+
+  get length(): number {
+    return this.#queue.length - this.#head
+  }
+
+  push(): Outstanding {
+    const outstanding = this.#spare.pop() ?? new Outstanding()
+    this.#queue.push(outstanding)
+    return outstanding
+  }
+
+  first(): Outstanding | undefined {
+    return this.#queue[this.#head]
+  }
+
+  at(index: number): Outstanding {
+    return this.#queue[this.#head + index]!
+  }
+
+  shift(): void {
+    const done = this.#queue[this.#head]!
+    this.#queue[this.#head] = undefined
+    this.#head += 1
+    if (this.#spare.length < SPARE_MAX) this.#spare.push(done)
+    done.session = undefined
+    done.reply = undefined
+    done.gathering = undefined
+    done.hit = undefined
+    if (this.#head === this.#queue.length) {
+      this.#queue.length = 0
+      this.#head = 0
+    } else if (this.#head >= COMPACT_AT) {
+      this.#queue = this.#queue.slice(this.#head)
+      this.#head = 0
+    }
+  }
+}
+
+const SPARE_MAX = 1024
+const COMPACT_AT = 4096

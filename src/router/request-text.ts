@@ -1,0 +1,83 @@
+/** Requests towards nodes, in the classic text protocol; never `noreply`: every one is answered. */
+import { latin1, putUint, putUint64 } from '../base/bytes.ts'
+import { Command, commands } from '../protocol/command.ts'
+import type { Output } from '../protocol/output.ts'
+import type { Request } from '../protocol/request.ts'
+import { textEncoder } from '../protocol/text-encoder.ts'
+
+const SPACE = 0x20
+const MINUS = 0x2d
+
+const VERBS: readonly Uint8Array[] = (() => {
+  const verbs: Uint8Array[] = []
+  for (const { command, verb } of commands) verbs[command] = latin1(`${verb} `)
+  return verbs
+})()
+
+function putInt(output: Output, value: number): void {
+  if (value < 0) {
+    output.bytes[output.at] = MINUS
+    output.at += 1
+  }
+  output.at = putUint(output.bytes, output.at, Math.abs(value))
+}
+
+function putSpace(output: Output): void {
+  output.bytes[output.at] = SPACE
+  output.at += 1
+}
+
+/**
+ * The line of a request, with its line end. A binary get becomes `gets`: its reply carries the cas.
+ * The caller has made sure of room for it (a key and some numbers).
+ */
+export function putRequestLine(output: Output, request: Request): void {
+  const { command } = request
+  const wantsCas = command === Command.get && request.encoder !== textEncoder
+  output.put(VERBS[wantsCas ? Command.gets : command]!)
+  if (command === Command.gat || command === Command.gats) {
+    putInt(output, request.exptime)
+    putSpace(output)
+  }
+  output.copy(request.key, request.keyAt, request.keySize)
+  putArguments(output, request)
+  textEncoder.hitTail(output)
+}
+
+function putArguments(output: Output, request: Request): void {
+  switch (request.command) {
+    case Command.set:
+    case Command.add:
+    case Command.replace:
+    case Command.append:
+    case Command.prepend:
+    case Command.cas:
+      putStorageArguments(output, request)
+      return
+    case Command.incr:
+    case Command.decr:
+      putSpace(output)
+      output.put(latin1(request.delta.toString()))
+      return
+    case Command.touch:
+      putSpace(output)
+      putInt(output, request.exptime)
+      return
+    case Command.flushAll:
+      putInt(output, request.exptime)
+      return
+    default:
+  }
+}
+
+function putStorageArguments(output: Output, request: Request): void {
+  putSpace(output)
+  output.at = putUint(output.bytes, output.at, request.clientFlags)
+  putSpace(output)
+  putInt(output, request.exptime)
+  putSpace(output)
+  output.at = putUint(output.bytes, output.at, request.valueSize)
+  if (request.command !== Command.cas) return
+  putSpace(output)
+  output.at = putUint64(output.bytes, output.at, request.casLow, request.casHigh)
+}

@@ -1,0 +1,258 @@
+/**
+ * Answers a router's sessions from the nodes: places every key on the ring, forwards it over the
+ * thread's shared connections, and keeps each client's replies in the order of its requests.
+ *
+ *   session ──request──▶ ring ──▶ node connection ──▶ node
+ *      ▲                                               │
+ *      └──── in order (session.defer) ◀──── answer ◀───┘
+ *
+ * A client's next request is taken up only while few of its own are on their way (mayProceed).
+ */
+import type { Credential } from '../auth/authenticator.ts'
+import type { Transport } from '../net/transport.ts'
+import { Counter } from '../observe/counters.ts'
+import { Command, isRetrieval } from '../protocol/command.ts'
+import { Status } from '../protocol/encoder.ts'
+import type { Request } from '../protocol/request.ts'
+import type { Ring } from '../ring/ring.ts'
+import type { Executor, ValueSink } from '../session/executor.ts'
+import type { Reply } from '../session/pending-replies.ts'
+import type { Session } from '../session/session.ts'
+import { encodeFailure, encodeStatus } from './answer.ts'
+import { Gathering } from './gathering.ts'
+import { NodeConnection } from './node-connection.ts'
+import type { RouterNode } from './options.ts'
+import { Outstanding } from './outstanding.ts'
+import { StagedValue } from './staged-value.ts'
+
+/** Requests of one client that may be on their way. */
+const WINDOW = 32
+/** Bytes of one client's replies that may wait for an earlier one. */
+const BUFFERED_BYTES_MAX = 256 * 1024
+const TIMEOUT_CHECK_MS = 50
+
+export type RouteExecutorOptions = {
+  ring: Ring
+  nodes: readonly RouterNode[]
+  transport: Transport
+  connectionsPerNode: number
+  nodeCredential: Credential | undefined
+  connectTimeoutMs: number
+  requestTimeoutMs: number
+  reconnectMinMs: number
+  reconnectMaxMs: number
+  itemSizeMax: number
+  nowMs: () => number
+  counts: Float64Array
+  /** The reply to `stats`, or undefined when there is no such statistic. */
+  stats: (argument: string, nodes: readonly NodeState[]) => Uint8Array | undefined
+  onNodeState: (node: RouterNode, isUp: boolean, reason: string) => void
+}
+
+/** What `stats` shows of a node. */
+export type NodeState = { name: string; isUp: boolean; outstandingCount: number }
+
+export class RouteExecutor implements Executor {
+  readonly #options: RouteExecutorOptions
+  /** By node, then by client: one client's requests to a node always share a connection. */
+  readonly #connections: NodeConnection[][]
+  readonly #lanes = new WeakMap<Session, number>()
+  readonly #dirty = new Set<Session>()
+  readonly #failed = new Outstanding()
+  readonly #timer: NodeJS.Timeout
+  #nextLane = 0
+
+  constructor(options: RouteExecutorOptions) {
+    this.#options = options
+    this.#connections = options.nodes.map(node =>
+      Array.from({ length: options.connectionsPerNode }, () => this.#open(node)),
+    )
+    this.#timer = setInterval(() => this.#checkTimeouts(), TIMEOUT_CHECK_MS)
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+    for (const connection of this.#connections.flat()) connection.close()
+  }
+
+  mayProceed(session: Session): boolean {
+    return session.pendingCount < WINDOW && session.bufferedBytes < BUFFERED_BYTES_MAX
+  }
+
+  closed(session: Session): void {
+    this.#dirty.delete(session)
+  }
+
+  retrieve(session: Session, request: Request): void {
+    this.#count(Counter.cmdGet)
+    this.#forward(session, request)
+  }
+
+  execute(session: Session, request: Request): void {
+    switch (request.command) {
+      case Command.flushAll:
+        this.#count(Counter.cmdFlush)
+        this.#toAll(session, request)
+        return
+      case Command.verbosity:
+        request.encoder.status(session.output, request, Status.ok)
+        return
+      default:
+        if (request.command <= Command.cas) this.#count(Counter.cmdSet)
+        this.#forward(session, request)
+    }
+  }
+
+  openValue(session: Session, request: Request): ValueSink | undefined {
+    return StagedValue.open(session, request, whole => this.execute(session, whole))
+  }
+
+  refuse(session: Session, request: Request, status: Status): void {
+    this.#count(status === Status.tooLarge ? Counter.storeTooLarge : Counter.storeNoMemory)
+    if (request.command !== Command.set) {
+      request.encoder.status(session.output, request, status)
+      return
+    }
+    // The refusal leaves once the old value is gone: behind the delete's own answer.
+    const reply = session.defer()
+    const bytes = encodeStatus(request, status)
+    const connection = this.#connectionOf(session, request)
+    request.command = Command.delete
+    request.valueSize = 0
+    const outstanding = connection.send(request)
+    if (outstanding === undefined) {
+      this.#answer(session, reply, bytes)
+      return
+    }
+    outstanding.take(session, undefined, request)
+    outstanding.gathering = new Gathering(1, () => this.#answer(session, reply, bytes))
+  }
+
+  stats(session: Session, argument: string): boolean {
+    const states = this.#connections.map(([first]) => first!)
+    const bytes = this.#options.stats(argument, states)
+    if (bytes === undefined) return false
+    this.#answer(session, session.defer(), bytes)
+    setImmediate(() => this.#drain())
+    return true
+  }
+
+  #open(node: RouterNode): NodeConnection {
+    const options = this.#options
+    return new NodeConnection({
+      transport: options.transport,
+      node,
+      credential: options.nodeCredential,
+      connectTimeoutMs: options.connectTimeoutMs,
+      requestTimeoutMs: options.requestTimeoutMs,
+      reconnectMinMs: options.reconnectMinMs,
+      reconnectMaxMs: options.reconnectMaxMs,
+      valueSizeMax: options.itemSizeMax,
+      nowMs: options.nowMs,
+      onAnswer: (outstanding, bytes, failure) => this.#onAnswer(outstanding, bytes, failure),
+      onFailure: (outstanding, reason) => this.#onFailure(outstanding, reason),
+      onTurnEnd: () => this.#drain(),
+      onStateChange: (isUp, reason) => options.onNodeState(node, isUp, reason),
+    })
+  }
+
+  #connectionOf(session: Session, request: Request): NodeConnection {
+    const node = this.#options.ring.locate(request.key, request.keyAt, request.keySize)
+    return this.#lane(node, session)
+  }
+
+  #lane(node: number, session: Session): NodeConnection {
+    const connections = this.#connections[node]!
+    if (connections.length === 1) return connections[0]!
+    let lane = this.#lanes.get(session)
+    if (lane === undefined) {
+      lane = this.#nextLane
+      this.#nextLane = (this.#nextLane + 1) % this.#options.connectionsPerNode
+      this.#lanes.set(session, lane)
+    }
+    return connections[lane]!
+  }
+
+  #forward(session: Session, request: Request): void {
+    const connection = this.#connectionOf(session, request)
+    const reply = session.defer()
+    const outstanding = connection.send(request)
+    if (outstanding !== undefined) {
+      outstanding.take(session, reply, request)
+      return
+    }
+    const failed = this.#failed
+    failed.take(session, reply, request)
+    this.#onFailure(failed, connection.failure)
+    // The session is in the middle of its input: what is due leaves when it flushes next.
+    setImmediate(() => this.#drain())
+  }
+
+  #toAll(session: Session, request: Request): void {
+    const reply = session.defer()
+    const nodes = this.#connections.length
+    const { encoder, opcode, opaque, quiet, command } = request
+    const gathering = new Gathering(nodes, failure => {
+      const asked = Object.assign(this.#failed.request, { encoder, opcode, opaque, quiet, command })
+      const bytes =
+        failure === '' ? encodeStatus(asked, Status.ok) : encodeFailure(this.#failed, failure)
+      this.#answer(session, reply, bytes)
+    })
+    for (let node = 0; node < nodes; node += 1) {
+      const connection = this.#lane(node, session)
+      const outstanding = connection.send(request)
+      if (outstanding === undefined) {
+        gathering.answer(connection.failure)
+        continue
+      }
+      outstanding.take(session, undefined, request)
+      outstanding.gathering = gathering
+    }
+  }
+
+  #onAnswer(outstanding: Outstanding, bytes: Uint8Array, failure: string): void {
+    if (outstanding.gathering) {
+      outstanding.gathering.answer(failure)
+      return
+    }
+    if (isRetrieval(outstanding.request.command)) {
+      this.#count(outstanding.hit ? Counter.getHits : Counter.getMisses)
+    }
+    this.#answer(outstanding.session!, outstanding.reply!, bytes)
+  }
+
+  #onFailure(outstanding: Outstanding, reason: string): void {
+    if (outstanding.gathering) {
+      outstanding.gathering.answer(reason)
+      return
+    }
+    if (isRetrieval(outstanding.request.command)) this.#count(Counter.getMisses)
+    this.#answer(outstanding.session!, outstanding.reply!, encodeFailure(outstanding, reason))
+  }
+
+  #answer(session: Session, reply: Reply, bytes: Uint8Array): void {
+    if (session.isClosed) return
+    session.complete(reply, bytes)
+    this.#dirty.add(session)
+  }
+
+  /** Sends what has become due, once a turn for each client that got something. */
+  #drain(): void {
+    if (this.#dirty.size === 0) return
+    const due = [...this.#dirty]
+    this.#dirty.clear()
+    for (const session of due) session.drainPending()
+    // Going on may have failed at once, and so made more due.
+    if (this.#dirty.size > 0) setImmediate(() => this.#drain())
+  }
+
+  #checkTimeouts(): void {
+    for (const connection of this.#connections.flat()) connection.checkTimeouts()
+    this.#drain()
+  }
+
+  #count(counter: Counter): void {
+    const { counts } = this.#options
+    counts[counter] = counts[counter]! + 1
+  }
+}

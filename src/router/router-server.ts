@@ -1,0 +1,61 @@
+/** A router: the ring, its threads, and the main thread's part in them. Wiring, no logic. */
+import { monotonicEpochMs, systemClock } from '../base/clock.ts'
+import { Control } from '../net/control.ts'
+import { ThreadHost, workerBeside } from '../net/thread-host.ts'
+import type { ListenAddress } from '../net/transport.ts'
+import { Counters } from '../observe/counters.ts'
+import { logEvents } from '../observe/event-log.ts'
+import { Events } from '../observe/events.ts'
+import type { Log } from '../observe/log.ts'
+import { TextLine } from '../protocol/text-encoder.ts'
+import { Ring } from '../ring/ring.ts'
+import type { RouterOptions } from './options.ts'
+import type { RouterExtras } from './worker.ts'
+
+export type RouterServer = {
+  readonly listening: readonly ListenAddress[]
+  stop(): Promise<void>
+}
+
+export type RouterServerHooks = { log: Log; onFatal: (error: unknown) => void }
+
+/** @throws ListenError when an address cannot be listened on. */
+export async function startRouter(
+  options: RouterOptions,
+  hooks: RouterServerHooks,
+): Promise<RouterServer> {
+  const control = new Control()
+  const counters = Counters.create(options.threads)
+  const events = new Events()
+  const clockEpochMs = monotonicEpochMs()
+  const extras: RouterExtras = {
+    options,
+    continuum: Ring.build(options.placement, options.nodes).continuum,
+    counters: counters.handle,
+    events: events.buffer,
+    clockEpochMs,
+    startedAt: systemClock(clockEpochMs).seconds(),
+  }
+  const host = await ThreadHost.start({
+    workerFile: workerBeside(import.meta.url),
+    threads: options.threads,
+    control,
+    listen: options.listen.map(address => ({ ...address, backlog: options.backlog })),
+    connectionLimit: options.connectionLimit,
+    refusal: TextLine.tooManyConnections,
+    extras,
+    onFatal: hooks.onFatal,
+    useKernel: options.useKernel,
+  })
+  for (const { address, code } of host.skipped) {
+    hooks.log.warn({ host: address.host, code }, 'Address is not on this machine, skipped')
+  }
+  const stopLogging = logEvents(events, control, hooks.log)
+  return {
+    listening: host.listening,
+    stop: async () => {
+      await host.stop()
+      stopLogging()
+    },
+  }
+}

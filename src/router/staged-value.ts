@@ -1,0 +1,44 @@
+/**
+ * A large value on its way to a node: a router keeps it until it is whole, so that a slow client never
+ * holds up a connection that others share. Counted against the thread's staging memory.
+ */
+import { copyBytes } from '../base/bytes.ts'
+import type { Request } from '../protocol/request.ts'
+import type { ValueSink } from '../session/executor.ts'
+import type { Session } from '../session/session.ts'
+
+export class StagedValue implements ValueSink {
+  readonly #session: Session
+  readonly #bytes: Uint8Array
+  readonly #forward: (request: Request) => void
+
+  private constructor(session: Session, bytes: Uint8Array, forward: (request: Request) => void) {
+    this.#session = session
+    this.#bytes = bytes
+    this.#forward = forward
+  }
+
+  static open(
+    session: Session,
+    request: Request,
+    forward: (request: Request) => void,
+  ): StagedValue | undefined {
+    const bytes = session.services.staging.take(request.valueSize)
+    return bytes && new StagedValue(session, bytes, forward)
+  }
+
+  fill(position: number, bytes: Uint8Array, at: number, length: number): void {
+    copyBytes(this.#bytes, position, bytes, at, length)
+  }
+
+  commit(request: Request): void {
+    request.value = this.#bytes
+    request.valueAt = 0
+    this.#forward(request)
+    this.abandon()
+  }
+
+  abandon(): void {
+    this.#session.services.staging.give(this.#bytes)
+  }
+}

@@ -1,0 +1,89 @@
+/** A data thread of a router: its clients, its connections to the nodes, its share of the counters. */
+import { PasswordList } from '../auth/authenticator.ts'
+import { latin1 } from '../base/bytes.ts'
+import { systemClock } from '../base/clock.ts'
+import { Control } from '../net/control.ts'
+import { type DataTask, runDataThread } from '../net/data-thread.ts'
+import { NodeTransport } from '../net/node-transport.ts'
+import { Counters, type CountersHandle, sessionCounters } from '../observe/counters.ts'
+import { EventKind, Events } from '../observe/events.ts'
+import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
+import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
+import type { Continuum } from '../ring/continuum.ts'
+import { Ring } from '../ring/ring.ts'
+import { type SessionServices, Staging } from '../session/services.ts'
+import { Session } from '../session/session.ts'
+import type { RouterOptions } from './options.ts'
+import { RouteExecutor } from './route-executor.ts'
+import { routerStats } from './stats.ts'
+
+export { runAcceptor as acceptor } from '../net/acceptor.ts'
+
+export type RouterExtras = {
+  options: RouterOptions
+  /** Built by the main thread. */
+  continuum: Continuum
+  counters: CountersHandle
+  events: SharedArrayBuffer
+  clockEpochMs: number
+  startedAt: number
+}
+
+/** Memory that values may take until they are whole and forwarded, a thread. */
+export const STAGING_BYTES = 64 * 1024 * 1024
+
+export default async function runRouterThread(task: DataTask & RouterExtras): Promise<void> {
+  const { options, index } = task
+  const clock = systemClock(task.clockEpochMs)
+  const counters = new Counters(task.counters)
+  const events = new Events(task.events)
+  const counts = counters.ofThread(index)
+  const transport = new NodeTransport()
+  const facts = {
+    options,
+    control: new Control(task.control),
+    counters,
+    startedAt: task.startedAt,
+    now: () => clock.seconds(),
+  }
+  const executor = new RouteExecutor({
+    ...options,
+    ring: new Ring(task.continuum),
+    transport,
+    nowMs: () => clock.milliseconds(),
+    counts,
+    stats: (argument, nodes) => routerStats(argument, facts, nodes),
+    onNodeState: (node, isUp, reason) => {
+      const text = reason === '' ? node.name : `${node.name} (${reason})`
+      // Every thread has connections of its own; one of them is enough to say it.
+      if (index === 0) events.emit(isUp ? EventKind.nodeUp : EventKind.nodeDown, index, text)
+    },
+  })
+  const services = servicesOf(options, index, counts, events)
+  await runDataThread(task, transport, stream => {
+    if (options.verbosity > 0) events.emit(EventKind.connectionOpened, index, stream.peer)
+    return new Session(stream, executor, services)
+  })
+  executor.close()
+}
+
+function servicesOf(
+  options: RouterOptions,
+  index: number,
+  counts: Float64Array,
+  events: Events,
+): SessionServices {
+  return {
+    beginTurn: () => {},
+    output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
+    counters: sessionCounters(counts, () => events.emit(EventKind.authFailed, index, '')),
+    authenticator: options.credentials ? new PasswordList(options.credentials) : undefined,
+    protocols: 'both',
+    staging: new Staging(STAGING_BYTES),
+    itemSizeMax: options.itemSizeMax,
+    version: latin1(COMPATIBLE_VERSION),
+    onClosed: (_session, error) => {
+      if (error !== '') events.emit(EventKind.connectionFailed, index, error)
+    },
+  }
+}
