@@ -1,6 +1,6 @@
 /**
- * memcached's `-Y` file: a line a user, `user:password`; empty lines are skipped. At most 256 bytes a
- * line as there; more than its 8 users are allowed, up to a bound.
+ * memcached's `-Y` file: a line a user, `user:password`; empty lines are skipped. At most 256 bytes
+ * a line as there; more than its 8 users are allowed, up to a bound.
  */
 import { readFileSync } from 'node:fs'
 import type { Credential } from './authenticator.ts'

@@ -1,4 +1,7 @@
-/** A programmer error: the process must not go on. Operating errors are values or typed errors instead. */
+/**
+ * A programmer error: the process must not go on. Operating errors are values or typed errors
+ * instead.
+ */
 export class AssertionError extends Error {
   override name = 'AssertionError'
 }

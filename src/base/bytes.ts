@@ -1,7 +1,8 @@
 /**
  * Bytes in, bytes out: copying, comparing and writing numbers at an offset.
- * Writers take `(target, at, …)` and return the offset behind what they wrote; nothing here allocates
- * except `copyBytes` between two different buffers, above 32 bytes (one short-lived view).
+ * Writers take `(target, at, …)` and return the offset behind what they wrote; nothing here
+ * allocates except `copyBytes` between two different buffers, above 32 bytes (one short-lived
+ * view).
  */
 const DIGIT_ZERO = 0x30
 const TWO_32 = 4294967296

@@ -1,4 +1,6 @@
-/** `memring router`: one endpoint in front of nodes, from a cluster file or from `--nodes` alone. */
+/**
+ * `memring router`: one endpoint in front of nodes, from a cluster file or from `--nodes` alone.
+ */
 import { Command, InvalidArgumentError } from 'commander'
 import { readPasswordFile } from '../auth/password-file.ts'
 import { isLoopback } from '../cluster/address.ts'

@@ -1,6 +1,7 @@
 /**
- * A data-plane thread's frame: takes connections from the acceptor (or accepts by itself where there
- * is no koffi), and returns when it is told to stop. What connections mean is the caller's business.
+ * A data-plane thread's frame: takes connections from the acceptor (or accepts by itself where
+ * there is no koffi), and returns when it is told to stop. What connections mean is the caller's
+ * business.
  */
 import type { MessagePort } from 'node:worker_threads'
 import { Control } from './control.ts'

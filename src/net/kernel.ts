@@ -1,6 +1,7 @@
 /**
- * The kernel calls that accepting connections takes, through koffi. Linux only; x86-64 and arm64 have
- * the same layouts. Sources: include/uapi/linux/in.h, in6.h, include/uapi/asm-generic/{socket,poll}.h.
+ * The kernel calls that accepting connections takes, through koffi. Linux only; x86-64 and arm64
+ * have the same layouts. Sources: include/uapi/linux/in.h, in6.h,
+ * include/uapi/asm-generic/{socket,poll}.h.
  *
  *   sockaddr_in   family u16 · port u16 be · address 4 · zero 8
  *   sockaddr_in6  family u16 · port u16 be · flow info u32 · address 16 · scope id u32
@@ -132,7 +133,9 @@ export class Kernel {
     }
   }
 
-  /** Ends the process at once: no exit handlers, which would wait for threads that wait themselves. */
+  /**
+   * Ends the process at once: no exit handlers, which would wait for threads that wait themselves.
+   */
   exit(code: number): void {
     this.#calls._exit(code)
   }
@@ -173,12 +176,15 @@ function groupsOf(address: string): number[] {
     return `${high}:${(Number(c) * 256 + Number(d)).toString(16)}`
   })
   const [head = '', tail] = dotted.split('::')
-  const parse = (text: string) =>
-    text === '' ? [] : text.split(':').map(part => Number(`0x${part}`))
-  const front = parse(head)
+  const front = hexGroups(head)
   if (tail === undefined) return front
-  const back = parse(tail)
-  return [...front, ...new Array<number>(8 - front.length - back.length).fill(0), ...back]
+  const back = hexGroups(tail)
+  const zeros = Array.from({ length: 8 - front.length - back.length }, () => 0)
+  return [...front, ...zeros, ...back]
+}
+
+function hexGroups(text: string): number[] {
+  return text === '' ? [] : text.split(':').map(part => Number(`0x${part}`))
 }
 
 let loaded: Kernel | undefined | null = null
@@ -215,8 +221,6 @@ function tryLoad(): Kernel | undefined {
     _exit: libc.func('_exit', 'void', ['int']),
     errno: () => koffi.errno(),
   } as unknown as Calls
-  const names = new Map(
-    Object.entries(koffi.os.errno).map(([name, value]) => [Number(value), name]),
-  )
+  const names = new Map(Object.entries(koffi.os.errno).map(([name, value]) => [value, name]))
   return new Kernel(calls, names)
 }

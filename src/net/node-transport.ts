@@ -18,7 +18,9 @@ const READ_BYTES = 64 * 1024
 const NORMAL_CLOSES = new Set(['ECONNRESET', 'EPIPE'])
 
 type OnRead = { buffer: Uint8Array; callback: (length: number, bytes: Uint8Array) => boolean }
-/** `onread` works with the constructor as it does with connect (node's documentation of net.Socket). */
+/**
+ * `onread` works with the constructor as it does with connect (node's documentation of net.Socket).
+ */
 type SocketOptions = ConstructorParameters<typeof Socket>[0] & { onread: OnRead }
 
 class NodeStream implements Stream {

@@ -1,7 +1,7 @@
 /**
- * How a process ends when something is wrong: one line, at once. process.exit would wait for threads
- * that are blocked in the kernel, and a thread that died may have held a lock; so nothing is waited
- * for and nothing is tidied up. Whatever supervises the process starts it again, empty.
+ * How a process ends when something is wrong: one line, at once. process.exit would wait for
+ * threads that are blocked in the kernel, and a thread that died may have held a lock; so nothing
+ * is waited for and nothing is tidied up. Whatever supervises the process starts it again, empty.
  */
 import { writeSync } from 'node:fs'
 import { loadKernel } from './kernel.ts'

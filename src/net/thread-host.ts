@@ -47,7 +47,9 @@ export class ListenError extends Error {
   }
 }
 
-/** IPv6 is not switched on here, or the address is not this machine's: other listeners may still do. */
+/**
+ * IPv6 is not switched on here, or the address is not this machine's: other listeners may still do.
+ */
 const ABSENT_CODES = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL'])
 
 export class ThreadHost {

@@ -7,8 +7,8 @@ export interface Stream {
   /** `address:port` of the peer, or `unix`. */
   readonly peer: string
   /**
-   * Takes the bytes at once; they may be reused on return. False: the peer is behind, produce nothing
-   * more until `onDrain`.
+   * Takes the bytes at once; they may be reused on return. False: the peer is behind, produce
+   * nothing more until `onDrain`.
    */
   write(bytes: Uint8Array, at: number, length: number): boolean
   pause(): void

@@ -45,7 +45,9 @@ export type CountersHandle = { buffer: SharedArrayBuffer; threads: number }
 export class Counters {
   readonly handle: CountersHandle
   readonly #all: Float64Array
-  /** What counters stood at when they were last reset; shared, so that every thread answers alike. */
+  /**
+   * What counters stood at when they were last reset; shared, so that every thread answers alike.
+   */
   readonly #baseline: Float64Array
 
   constructor(handle: CountersHandle) {

@@ -1,6 +1,6 @@
 /**
- * Events that data threads tell main, which alone logs: a bounded ring in shared memory, many writers,
- * one reader. A full ring drops (and counts), it never makes anybody wait.
+ * Events that data threads tell main, which alone logs: a bounded ring in shared memory, many
+ * writers, one reader. A full ring drops (and counts), it never makes anybody wait.
  *
  *   words: 0 head (next ticket)  1 tail (next to read)  2 dropped  3 –
  *   slot:  sequence i32 · kind i32 · thread i32 · text size i32 · text 112 bytes

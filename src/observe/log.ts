@@ -1,7 +1,7 @@
 /**
- * The log of a process, written by its main thread only. A terminal gets one readable line an event, a
- * pipe gets JSON (pino's format). Standard error, as memcached; written asynchronously, because a full
- * pipe must not stop the process.
+ * The log of a process, written by its main thread only. A terminal gets one readable line an
+ * event, a pipe gets JSON (pino's format). Standard error, as memcached; written asynchronously,
+ * because a full pipe must not stop the process.
  */
 import { pino } from 'pino'
 
@@ -24,7 +24,7 @@ const STDERR = 2
 
 /** @param name who speaks: `node-1`, `router`, `up`. */
 export function createLog(name: string, options: LogOptions = {}): Log {
-  const isTerminal = options.isTerminal ?? process.stderr.isTTY === true
+  const isTerminal = options.isTerminal ?? process.stderr.isTTY
   const settings = { name, level: options.level ?? 'info' }
   const file = isTerminal ? undefined : pino.destination({ fd: STDERR, sync: false })
   const readable = { write: (line: string) => process.stderr.write(`${toReadable(line)}\n`) }
@@ -67,7 +67,7 @@ export function toReadable(line: string): string {
     .filter(([key]) => !NOT_SHOWN.has(key))
     .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
   const said = level === 'info' || level === 'debug' ? '' : `${level} `
-  return [`${time} ${event['name']} ${said}${event['msg']}`, ...fields].join(' ')
+  return [`${time} ${String(event['name'])} ${said}${String(event['msg'])}`, ...fields].join(' ')
 }
 
 function lastLine(name: string, error: unknown, isTerminal: boolean): string {

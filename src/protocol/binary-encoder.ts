@@ -1,4 +1,6 @@
-/** Replies of the binary protocol. A status that is an error carries memcached's text as its body. */
+/**
+ * Replies of the binary protocol. A status that is an error carries memcached's text as its body.
+ */
 import { latin1 } from '../base/bytes.ts'
 import {
   BINARY_HEADER_BYTES,

@@ -1,6 +1,7 @@
 /**
- * What can be asked, whatever the protocol: the parser, the executors, the router and the statistics
- * all speak of these. Verbs of the text protocol stand beside them (doc/protocol.txt of memcached).
+ * What can be asked, whatever the protocol: the parser, the executors, the router and the
+ * statistics all speak of these. Verbs of the text protocol stand beside them (doc/protocol.txt of
+ * memcached).
  */
 import { latin1 } from '../base/bytes.ts'
 

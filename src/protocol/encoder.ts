@@ -1,6 +1,6 @@
 /**
- * How replies are said. An executor names a status; the encoder of the connection's protocol writes it.
- * Writers append to an Output that the session has made sure has room (REPLY_ROOM).
+ * How replies are said. An executor names a status; the encoder of the connection's protocol writes
+ * it. Writers append to an Output that the session has made sure has room (REPLY_ROOM).
  */
 import type { Output } from './output.ts'
 import type { Request } from './request.ts'

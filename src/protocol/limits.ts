@@ -4,6 +4,8 @@ import { assert } from '../base/assert.ts'
 export const KEY_MAX = 250
 /** A line without its newline may not be longer, unless it is a `get` or `gets`. */
 export const LINE_MAX = 2048
+/** … and not longer than memcached's read buffer when it arrives whole. */
+export const COMPLETE_LINE_MAX = 16384
 /** Where a `get` or `gets` line ends all the same: about 4,000 of the longest keys. */
 export const RETRIEVAL_LINE_MAX = 1024 * 1024
 /** Spaces that may stand before a long `get`. */

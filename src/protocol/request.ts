@@ -1,6 +1,6 @@
 /**
- * One request as a protocol parser leaves it and an executor reads it: offsets and numbers, reused by
- * a session for every request. Whoever answers later copies what it needs.
+ * One request as a protocol parser leaves it and an executor reads it: offsets and numbers, reused
+ * by a session for every request. Whoever answers later copies what it needs.
  */
 import { Command } from './command.ts'
 import type { Encoder } from './encoder.ts'

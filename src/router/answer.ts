@@ -66,7 +66,9 @@ export function encodeHit(outstanding: Outstanding, bytes: Uint8Array, reply: Re
   return whole
 }
 
-/** The reply that ends a request. `undefined`: it does not fit the request, the stream is broken. */
+/**
+ * The reply that ends a request. `undefined`: it does not fit the request, the stream is broken.
+ */
 export function encodeEnd(
   outstanding: Outstanding,
   bytes: Uint8Array,

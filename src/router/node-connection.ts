@@ -1,6 +1,6 @@
 /**
- * One connection of a router thread to one node, shared by many clients. Requests go out in batches,
- * one write a turn of the event loop; replies come back in the order of the requests.
+ * One connection of a router thread to one node, shared by many clients. Requests go out in
+ * batches, one write a turn of the event loop; replies come back in the order of the requests.
  *
  *   connecting ──open (and logged in)──▶ up ──close, malformed reply, silence──▶ down
  *       ▲                                                                         │
@@ -24,7 +24,10 @@ import { putRequestLine } from './request-text.ts'
 const LINE_ROOM = 512
 /** Requests that may wait for one connection; more fail at once. */
 const OUTSTANDING_MAX = 65536
-/** How long after its timeout the oldest request may still be unanswered before the link is given up. */
+/**
+ * How long after its timeout the oldest request may still be unanswered before the link is given
+ * up.
+ */
 const SILENCE_FACTOR = 3
 const CRLF = latin1('\r\n')
 

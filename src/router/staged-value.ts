@@ -1,6 +1,6 @@
 /**
- * A large value on its way to a node: a router keeps it until it is whole, so that a slow client never
- * holds up a connection that others share. Counted against the thread's staging memory.
+ * A large value on its way to a node: a router keeps it until it is whole, so that a slow client
+ * never holds up a connection that others share. Counted against the thread's staging memory.
  */
 import { copyBytes } from '../base/bytes.ts'
 import type { Request } from '../protocol/request.ts'

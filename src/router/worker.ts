@@ -1,4 +1,6 @@
-/** A data thread of a router: its clients, its connections to the nodes, its share of the counters. */
+/**
+ * A data thread of a router: its clients, its connections to the nodes, its share of the counters.
+ */
 import { PasswordList } from '../auth/authenticator.ts'
 import { latin1 } from '../base/bytes.ts'
 import { systemClock } from '../base/clock.ts'
@@ -81,6 +83,7 @@ function servicesOf(
     protocols: 'both',
     staging: new Staging(STAGING_BYTES),
     itemSizeMax: options.itemSizeMax,
+    flushAllowed: true,
     version: latin1(COMPATIBLE_VERSION),
     onClosed: (_session, error) => {
       if (error !== '') events.emit(EventKind.connectionFailed, index, error)

@@ -5,8 +5,8 @@ import { RELATIVE_EXPTIME_MAX } from '../protocol/limits.ts'
 export const EXPIRED = 1
 
 /**
- * 0 never · negative: gone at once · up to 30 days: from now · above: unix time, and one that is not
- * after the start of the process is gone at once.
+ * 0 never · negative: gone at once · up to 30 days: from now · above: unix time, and one that is
+ * not after the start of the process is gone at once.
  */
 export function absoluteExptime(sent: number, now: number, startedAt: number): number {
   if (sent === 0) return 0

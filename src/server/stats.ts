@@ -5,7 +5,7 @@ import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import type { Output } from '../protocol/output.ts'
 import { putStat, TextLine } from '../protocol/text-encoder.ts'
 import type { Control } from '../net/control.ts'
-import { StoreCounter } from '../store/store.ts'
+import { StoreCounter } from '../store/put.ts'
 import type { NodeOptions } from './options.ts'
 
 /** What statistics need to know beside the counters. */
@@ -163,9 +163,15 @@ function storeRows(counters: Counters, { options, hashPower, indexBytes }: NodeF
   ]
 }
 
+function onOff(value: boolean): string {
+  return value ? 'on' : 'off'
+}
+
+function yesNo(value: boolean): string {
+  return value ? 'yes' : 'no'
+}
+
 function settings({ options, port }: NodeFacts): Row[] {
-  const onOff = (value: boolean) => (value ? 'on' : 'off')
-  const yesNo = (value: boolean) => (value ? 'yes' : 'no')
   const asciiOnly = options.credentials !== undefined && !options.sasl
   return [
     ['maxbytes', options.memoryBytes],

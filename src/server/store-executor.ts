@@ -1,6 +1,6 @@
 /**
- * Answers a node's sessions from its store. One object a data thread, all on one region; nothing here
- * waits, so every request is answered before the next one is looked at.
+ * Answers a node's sessions from its store. One object a data thread, all on one region; nothing
+ * here waits, so every request is answered before the next one is looked at.
  */
 import type { Counters } from '../observe/counters.ts'
 import { Counter } from '../observe/counters.ts'
@@ -10,7 +10,8 @@ import type { Request } from '../protocol/request.ts'
 import type { Executor, ValueSink, ValueSource } from '../session/executor.ts'
 import type { Session } from '../session/session.ts'
 import { NO_SEGMENT } from '../store/segments.ts'
-import { Miss, Outcome, type Put, PutMode, type Store } from '../store/store.ts'
+import { Miss, Outcome, type Put, PutMode } from '../store/put.ts'
+import type { Store } from '../store/store.ts'
 import { absoluteExptime } from './exptime.ts'
 import { type NodeFacts, writeStats } from './stats.ts'
 

@@ -1,9 +1,10 @@
 /**
- * A data thread of a cache node (net/thread-host.ts draws the threads): its own connections, buffers
- * and counters, one store for all. It does not return before it is told to.
+ * A data thread of a cache node (net/thread-host.ts draws the threads): its own connections,
+ * buffers and counters, one store for all. It does not return before it is told to.
  */
 import { PasswordList } from '../auth/authenticator.ts'
 import { latin1 } from '../base/bytes.ts'
+import { CAS_BYTES } from '../base/item-size.ts'
 import { systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
 import { type DataTask, runDataThread } from '../net/data-thread.ts'
@@ -38,7 +39,8 @@ export type NodeExtras = {
 export const STAGING_BYTES = 8 * 1024 * 1024
 
 export default function runNodeThread(task: DataTask & NodeExtras): Promise<void> {
-  const { options, index } = task
+  const options = { ...task.options, itemSizeMax: effectiveItemSizeMax(task.options) }
+  const { index } = task
   const clock = systemClock(task.clockEpochMs)
   const counters = new Counters(task.counters)
   const events = new Events(task.events)
@@ -55,7 +57,7 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
     flush: options.flush,
     startedAt: task.startedAt,
     facts: {
-      options,
+      options: task.options,
       control: new Control(task.control),
       startedAt: task.startedAt,
       port: task.tcpPort,
@@ -63,7 +65,7 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
       hashPower: Math.log2(task.layout.bucketCount),
     },
   })
-  const services = servicesOf(task, counters.ofThread(index), events, () => {
+  const services = servicesOf(options, index, counters.ofThread(index), events, () => {
     store.tick(clock.seconds())
   })
   return runDataThread(task, new NodeTransport(), stream => {
@@ -72,13 +74,18 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
   })
 }
 
+/** Without cas an item is that much smaller, and so may hold that much more. */
+function effectiveItemSizeMax({ cas, itemSizeMax }: NodeOptions): number {
+  return cas ? itemSizeMax : itemSizeMax + CAS_BYTES
+}
+
 function servicesOf(
-  task: DataTask & NodeExtras,
+  options: NodeOptions,
+  index: number,
   counts: Float64Array,
   events: Events,
   beginTurn: () => void,
 ): SessionServices {
-  const { options, index } = task
   return {
     beginTurn,
     output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
@@ -87,6 +94,7 @@ function servicesOf(
     protocols: options.credentials && !options.sasl ? 'ascii' : 'both',
     staging: new Staging(STAGING_BYTES),
     itemSizeMax: options.itemSizeMax,
+    flushAllowed: options.flush,
     version: latin1(COMPATIBLE_VERSION),
     onClosed: (session, error) => {
       if (error !== '') events.emit(EventKind.connectionFailed, index, error)

@@ -1,7 +1,7 @@
 /**
  * The binary protocol of one connection (memcached doc/protocol-binary.txt, proto_bin.c): GET, SET,
- * ADD, REPLACE, DELETE with their quiet forms, NOOP, VERSION, QUIT and SASL PLAIN. Every other opcode
- * is answered `Unknown command`, its body swallowed.
+ * ADD, REPLACE, DELETE with their quiet forms, NOOP, VERSION, QUIT and SASL PLAIN. Every other
+ * opcode is answered `Unknown command`, its body swallowed.
  *
  *   header ──value not whole yet──▶ value ──whole──▶ header
  *      └───body not wanted───────▶ swallow ──done──▶ header
@@ -96,7 +96,9 @@ export class BinaryProtocol {
     return position
   }
 
-  /** The offset behind the request, or its value's first byte; -1 when there is not enough of it. */
+  /**
+   * The offset behind the request, or its value's first byte; -1 when there is not enough of it.
+   */
   #nextRequest(bytes: Uint8Array, at: number, end: number): number {
     if (bytes[at] !== Magic.request) return this.#violation(-1)
     if (end - at < BINARY_HEADER_BYTES) return -1

@@ -1,7 +1,7 @@
 /**
- * The seam between a session and whatever answers it: the store of a node, or the nodes of a router.
- * An executor answers at once, through `session.output` and the request's encoder, or takes a place
- * in the order of replies (`session.defer()`) and answers later.
+ * The seam between a session and whatever answers it: the store of a node, or the nodes of a
+ * router. An executor answers at once, through `session.output` and the request's encoder, or takes
+ * a place in the order of replies (`session.defer()`) and answers later.
  */
 import type { Status } from '../protocol/encoder.ts'
 import type { Request } from '../protocol/request.ts'

@@ -1,6 +1,7 @@
 /**
- * A value that arrives in pieces: staged in a buffer up to INLINE_VALUE_MAX, larger ones put straight
- * where they will stay. `tailSize` bytes behind it (CRLF in the text protocol) are kept with it.
+ * A value that arrives in pieces: staged in a buffer up to INLINE_VALUE_MAX, larger ones put
+ * straight where they will stay. `tailSize` bytes behind it (CRLF in the text protocol) are kept
+ * with it.
  */
 import { copyBytes } from '../base/bytes.ts'
 import { INLINE_VALUE_MAX } from '../base/item-size.ts'

@@ -22,6 +22,8 @@ export type SessionServices = {
   staging: Staging
   /** `-I`: what `itemSize` (base/item-size.ts) may come to. */
   itemSizeMax: number
+  /** False (`-F`): flush_all is refused before its argument is looked at. */
+  flushAllowed: boolean
   /** Answer to `version`: `x.y.z`, which clients parse. */
   version: Uint8Array
   /** Before the session is forgotten; `error` is empty for a normal close. */

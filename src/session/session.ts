@@ -1,9 +1,10 @@
 /**
- * One connection: keeps what was received until it can be used, produces replies only as fast as the
- * peer takes them, and closes in order. It knows no socket (net/transport.ts) and no store
+ * One connection: keeps what was received until it can be used, produces replies only as fast as
+ * the peer takes them, and closes in order. It knows no socket (net/transport.ts) and no store
  * (executor.ts); what the bytes mean is its protocol's business.
  *
- *   reading ──output full, peer behind, or executor's window full──▶ blocked ──drain / resume──▶ reading
+ *   reading ──output full, peer behind, or executor's window full──▶ blocked ──drain / resume──▶
+ *   reading
  *      └──────quit, protocol violation, peer's end──────▶ closing ──last reply sent──▶ closed
  */
 import { OUTPUT_BYTES, type Output, REPLY_ROOM } from '../protocol/output.ts'
@@ -92,7 +93,10 @@ export class Session implements StreamHandler {
     return this.executor.mayProceed(this)
   }
 
-  /** Sends what is in the output buffer, behind all replies still awaited; false: the peer is behind. */
+  /**
+   * Sends what is in the output buffer, behind all replies still awaited; false: the peer is
+   * behind.
+   */
   flush(): boolean {
     const { output } = this
     if (output.length === 0) return !this.#behind

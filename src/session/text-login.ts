@@ -1,6 +1,7 @@
 /**
  * ASCII authentication as memcached's `-Y` has it: until somebody is logged in, every line must be
- * `set <any> <any> <any> <n>` and its data `user password`; nothing else is looked at, nothing is told.
+ * `set <any> <any> <any> <n>` and its data `user password`; nothing else is looked at, nothing is
+ * told.
  */
 import { findCommand, Command } from '../protocol/command.ts'
 import { TextLine } from '../protocol/text-encoder.ts'
@@ -23,7 +24,9 @@ export class TextLogin {
     this.#authenticator = authenticator
   }
 
-  /** One line with its newline at `newline`; the offset behind it and its data, or -1: not whole. */
+  /**
+   * One line with its newline at `newline`; the offset behind it and its data, or -1: not whole.
+   */
   line(bytes: Uint8Array, at: number, newline: number, end: number): number {
     const { output } = this.#session
     if (newline - at < LINE_MIN) {

@@ -11,15 +11,10 @@ import { itemSize } from '../base/item-size.ts'
 import { toLatin1 } from '../base/bytes.ts'
 import { Command, CommandClass, type CommandRow, findCommand } from '../protocol/command.ts'
 import { Status } from '../protocol/encoder.ts'
-import {
-  KEY_MAX,
-  LEADING_SPACES_MAX,
-  LINE_MAX,
-  RETRIEVAL_LINE_MAX,
-  VALUE_MAX,
-} from '../protocol/limits.ts'
+import { COMPLETE_LINE_MAX, KEY_MAX, VALUE_MAX } from '../protocol/limits.ts'
 import { Request } from '../protocol/request.ts'
 import { textEncoder, TextLine } from '../protocol/text-encoder.ts'
+import { indexOf, isRetrievalLine, isTooLong, startsWith } from '../protocol/text-line.ts'
 import { NumberReader, Tokens } from '../protocol/text-request.ts'
 import { IncomingValue } from './incoming-value.ts'
 import type { Session } from './session.ts'
@@ -91,6 +86,10 @@ export class TextProtocol {
       return -1
     }
     this.#scanned = 0
+    if (newline - at > COMPLETE_LINE_MAX && !isRetrievalLine(bytes, at, newline)) {
+      this.#session.close()
+      return -1
+    }
     if (this.#login !== undefined && this.#session.user === undefined) {
       return this.#login.line(bytes, at, newline, end)
     }
@@ -349,7 +348,8 @@ export class TextProtocol {
   #flushAll(bytes: Uint8Array): void {
     const request = this.#request
     const hasDelay = tokens.count > (request.quiet ? 2 : 1)
-    if (hasDelay && !numbers.int32(bytes, tokens.at[1]!, tokens.size[1]!)) {
+    const isBad = hasDelay && !numbers.int32(bytes, tokens.at[1]!, tokens.size[1]!)
+    if (isBad && this.#session.services.flushAllowed) {
       if (!request.quiet) this.#session.output.put(TextLine.badExptime)
       return
     }
@@ -371,26 +371,3 @@ export class TextProtocol {
     this.#request.quiet = fits && startsWith(bytes, tokens.at[last]!, NOREPLY)
   }
 }
-
-function indexOf(bytes: Uint8Array, byte: number, from: number, end: number): number {
-  for (let i = from; i < end; i += 1) if (bytes[i] === byte) return i
-  return -1
-}
-
-function startsWith(bytes: Uint8Array, at: number, text: Uint8Array): boolean {
-  for (let i = 0; i < text.length; i += 1) if (bytes[at + i] !== text[i]) return false
-  return true
-}
-
-/** Whether a line without its newline has got longer than any line may be. */
-function isTooLong(bytes: Uint8Array, at: number, end: number): boolean {
-  if (end - at <= LINE_MAX) return false
-  let start = at
-  while (start < end && bytes[start] === SPACE) start += 1
-  if (start - at > LEADING_SPACES_MAX) return true
-  const isGet = startsWith(bytes, start, GET) || startsWith(bytes, start, GETS)
-  return !isGet || end - at > RETRIEVAL_LINE_MAX
-}
-
-const GET = Buffer.from('get ', 'latin1')
-const GETS = Buffer.from('gets ', 'latin1')

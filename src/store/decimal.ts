@@ -1,11 +1,16 @@
 /**
- * Numbers kept as text, for incr and decr: read as C's strtoull reads them (leading white space and a
- * sign allowed, ended by white space or the end of the value), written as plain decimal.
+ * Numbers kept as text, for incr and decr: read as C's strtoull reads them (leading white space and
+ * a sign allowed, ended by white space, a NUL or the end of the value), written as plain decimal.
  * Values are unsigned 64-bit bigints: a counter is not the hot path of a cache.
  */
 const MAX = 2n ** 64n - 1n
 /** White space, sign and more leading zeros than anybody writes. */
 const TEXT_MAX = 64
+
+/** A C string ends at its first NUL, and a number with it. */
+function isEnd(byte: number): boolean {
+  return byte === 0 || isSpace(byte)
+}
 
 function isSpace(byte: number): boolean {
   return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)
@@ -29,7 +34,7 @@ export function readDecimal(bytes: Uint8Array, at: number, size: number): bigint
   }
   const digits = i - digitsAt
   if (digits === 0) return -1n
-  if (i < at + size && !isSpace(bytes[i]!)) return -1n
+  if (i < at + size && !isEnd(bytes[i]!)) return -1n
   const result = digits <= 15 ? BigInt(small) : value
   if (result > MAX || (sign === 0x2d && result !== 0n)) return -1n
   return result

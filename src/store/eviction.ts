@@ -1,6 +1,7 @@
 /**
- * Making room: frees the oldest segment when nothing is free. (First in, first out; the policy is one
- * function, `#emptyOldest`.) Runs on the thread that needs the room, with no lock held on entry.
+ * Making room: frees the oldest segment when nothing is free. (First in, first out; the policy is
+ * one function, `#emptyOldest`.) Runs on the thread that needs the room, with no lock held on
+ * entry.
  */
 import type { HashIndex } from './hash-index.ts'
 import { NO_SLOT } from './hash-index.ts'

@@ -1,6 +1,7 @@
 /**
  * HalfSipHash-1-3 with a 128-bit key and two 32-bit outputs (Aumasson and Bernstein; the variant of
- * Linux' hsiphash): a keyed hash, so that nobody who does not know the seed can aim keys at a bucket.
+ * Linux' hsiphash): a keyed hash, so that nobody who does not know the seed can aim keys at a
+ * bucket.
  */
 export class KeyHash {
   readonly #k0: number

@@ -9,8 +9,8 @@
  *
  * packed:  31       23 22    15 14           0
  *          [ state  9 ][ key  8 ][ value size 15 ]
- * state bits: see ItemState. A LARGE item's value runs on from its key to the end of its segment and
- * through the chained segments (large-values.ts); its size stands in a word of its own.
+ * state bits: see ItemState. A LARGE item's value runs on from its key to the end of its segment
+ * and through the chained segments (large-values.ts); its size stands in a word of its own.
  */
 import { assert } from '../base/assert.ts'
 import { INLINE_VALUE_MAX } from '../base/item-size.ts'

@@ -1,6 +1,6 @@
 /**
- * A large value (over INLINE_VALUE_MAX) has segments of its own: its item stands at the first word of
- * the chain's head, the value begins behind the key and runs on through the chained segments.
+ * A large value (over INLINE_VALUE_MAX) has segments of its own: its item stands at the first word
+ * of the chain's head, the value begins behind the key and runs on through the chained segments.
  *
  *   head:  [header · size · key · value …]  ──▶  [value …]  ──▶  [value … (rest unused)]
  *

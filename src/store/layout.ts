@@ -3,8 +3,8 @@
  *
  *   0            superblock   4 KiB: counters and words that all threads share (drawn below)
  *   metaAt       segment metadata, 64 bytes a segment (segments.ts draws them)
- *   indexAt      hash buckets, 64 bytes each: main buckets, then the overflow buckets (hash-index.ts)
- *   segmentsAt   segments of one size, a power of two
+ *   indexAt      hash buckets, 64 bytes each: main buckets, then the overflow buckets
+ *   (hash-index.ts) segmentsAt   segments of one size, a power of two
  *
  * Superblock, 4-byte words (64-byte lines for what different threads write):
  *   0  cas counter low   1  high                     any thread, atomically

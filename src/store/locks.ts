@@ -2,7 +2,7 @@
  * Locks are words of the region: 0 free, 1 held.
  *
  * Which lock guards what:
- *   bucket lock    one a main bucket: its slots, its overflow chain, the header words and value bytes
+ *   bucket lock    one a main bucket: its slots, its overflow chain, header words and value bytes
  *                  of every item it links, and the pins of large ones while they are linked
  *   segment lock   one: free list, queue, segment states, chain links, the open segment's identity
  *   overflow lock  one: the list of free overflow buckets

@@ -1,10 +1,10 @@
 /**
  * The one piece of memory that all data threads share: index, segments and everything beside them.
  *
- * Two kinds. `mapped`: an anonymous private mapping (mmap through koffi) that each thread views as an
- * ordinary ArrayBuffer, so V8 copies in it with memmove (threads of a process share private mappings
- * anyway). `shared`: a SharedArrayBuffer, for machines without koffi; V8 copies its bytes one relaxed
- * atomic at a time, so it is slower, and otherwise the same.
+ * Two kinds. `mapped`: an anonymous private mapping (mmap through koffi) that each thread views as
+ * an ordinary ArrayBuffer, so V8 copies in it with memmove (threads of a process share private
+ * mappings anyway). `shared`: a SharedArrayBuffer, for machines without koffi; V8 copies its bytes
+ * one relaxed atomic at a time, so it is slower, and otherwise the same.
  * Each view of a large mapping costs a full garbage collection: one per thread, made once.
  */
 import { createRequire } from 'node:module'
@@ -18,7 +18,9 @@ export type Region = {
   readonly kind: 'mapped' | 'shared'
   readonly handle: RegionHandle
   readonly bytes: Uint8Array
-  /** The same memory in 4-byte words; `word` is always a byte offset divided by 4, never shifted. */
+  /**
+   * The same memory in 4-byte words; `word` is always a byte offset divided by 4, never shifted.
+   */
   readonly words: Uint32Array
   /** The same memory in 8-byte words. */
   readonly longs: BigUint64Array

@@ -1,14 +1,6 @@
 /**
  * Segments: where items are appended, in the order in which they came, and freed together.
  *
- * Metadata of a segment, 16 words:
- *   0 tail    used words (18 bits) · sealed (1) · writers (13)      any thread, compare-and-swap
- *   1 state   SegmentState                                         under the segment lock
- *   2 next    3 previous (id + 1, 0 none)                           under the segment lock
- *   4 live items   5 live words                                     atomically, under a bucket lock
- *   6 chain   next segment of a large value (id + 1)                while private, then read only
- *   7 pins    readers of a large value; bit 31: unlinked            atomically
- *
  * The life of a segment, and who may move it on (all under the segment lock):
  *
  *   free ──open──▶ open ──seal──▶ queued ──take──▶ evicting ──▶ free       (evictor)
@@ -16,60 +8,45 @@
  *    ├──▶ large (head of a chain, private) ──link──▶ queued / evicting ──▶ free
  *    └──▶ body (later segments of a chain): freed with their head
  *
- * Only a sealed segment without writers is walked, and only up to `used`. A writer reserves with one
- * compare-and-swap (used += n, writers += 1), fills, links, and only then leaves (writers -= 1), so no
- * segment is freed under a thread that is still writing into it.
+ * Only a sealed segment without writers is walked, and only up to `used`. A writer reserves with
+ * one compare-and-swap (used += n, writers += 1), fills, links, and only then leaves (writers -=
+ * 1), so no segment is freed under a thread that is still writing into it.
  */
-import { assert } from '../base/assert.ts'
 import { type Layout, SuperWord } from './layout.ts'
 import type { Locks } from './locks.ts'
+import { MetaWord, NO_SEGMENT, SegmentLists, SegmentState, Tail } from './segment-lists.ts'
 
-const META_WORDS = 16
-const TAIL = 0
-const STATE = 1
-const NEXT = 2
-const PREVIOUS = 3
-const LIVE_ITEMS = 4
-const LIVE_WORDS = 5
-const CHAIN = 6
-const PINS = 7
-
-const USED_MASK = 2 ** 18 - 1
-const SEALED = 2 ** 18
-const WRITER = 2 ** 19
+// File-local copies: an imported constant costs three times as much in the paths of every put.
+const {
+  tail: TAIL,
+  state: STATE,
+  next: NEXT,
+  liveItems: LIVE_ITEMS,
+  liveWords: LIVE_WORDS,
+  chain: CHAIN,
+  pins: PINS,
+} = MetaWord
+const { usedMask: USED_MASK, sealed: SEALED, writer: WRITER } = Tail
 const UNLINKED = 2 ** 31
 
-export const SegmentState = {
-  free: 0,
-  open: 1,
-  /** Sealed and in the queue, oldest first. */
-  queued: 2,
-  /** Off the queue, being emptied by one thread. */
-  evicting: 3,
-  /** Emptied by somebody else while its evictor looked at it: the evictor frees it. */
-  abandoned: 4,
-  /** Head of a large value that is still private to its writer. */
-  large: 5,
-  /** A later segment of a large value. */
-  body: 6,
-} as const
-
-export const NO_SEGMENT = -1
+export { NO_SEGMENT, SegmentState }
 
 export class Segments {
   readonly #words: Uint32Array
   readonly #locks: Locks
   readonly #layout: Layout
+  readonly #lists: SegmentLists
 
   constructor(words: Uint32Array, locks: Locks, layout: Layout) {
     this.#words = words
     this.#locks = locks
     this.#layout = layout
+    this.#lists = new SegmentLists(words, layout)
   }
 
   /** Chains all segments into the free list; once, before any other thread starts. */
   format(): void {
-    for (let id = this.#layout.segmentCount - 1; id >= 0; id -= 1) this.#pushFree(id)
+    for (let id = this.#layout.segmentCount - 1; id >= 0; id -= 1) this.#lists.pushFree(id)
   }
 
   get count(): number {
@@ -89,40 +66,40 @@ export class Segments {
   }
 
   usedWords(segment: number): number {
-    return this.#words[this.#meta(segment) + TAIL]! & USED_MASK
+    return this.#words[this.#lists.meta(segment) + TAIL]! & USED_MASK
   }
 
   state(segment: number): number {
-    return this.#words[this.#meta(segment) + STATE]!
+    return this.#words[this.#lists.meta(segment) + STATE]!
   }
 
   writers(segment: number): number {
-    return Math.floor(this.#words[this.#meta(segment) + TAIL]! / WRITER)
+    return Math.floor(this.#words[this.#lists.meta(segment) + TAIL]! / WRITER)
   }
 
   liveItems(segment: number): number {
-    return this.#words[this.#meta(segment) + LIVE_ITEMS]!
+    return this.#words[this.#lists.meta(segment) + LIVE_ITEMS]!
   }
 
   liveWords(segment: number): number {
-    return this.#words[this.#meta(segment) + LIVE_WORDS]!
+    return this.#words[this.#lists.meta(segment) + LIVE_WORDS]!
   }
 
   /** The next segment of a large value's chain, or NO_SEGMENT. */
   chainNext(segment: number): number {
-    return this.#words[this.#meta(segment) + CHAIN]! - 1
+    return this.#words[this.#lists.meta(segment) + CHAIN]! - 1
   }
 
   /**
-   * Room for `size` words in the open segment: the first word, or 0 when it has to be replaced first.
-   * Until `leave`, the segment is neither walked nor freed.
+   * Room for `size` words in the open segment: the first word, or 0 when it has to be replaced
+   * first. Until `leave`, the segment is neither walked nor freed.
    */
   reserve(size: number): number {
     const words = this.#words
     for (;;) {
       const segment = Atomics.load(words, SuperWord.openSegment) - 1
       if (segment < 0) return 0
-      const tailWord = this.#meta(segment) + TAIL
+      const tailWord = this.#lists.meta(segment) + TAIL
       const tail = Atomics.load(words, tailWord)
       const used = tail & USED_MASK
       if ((tail & SEALED) !== 0 || used + size > this.#layout.segmentWords) return 0
@@ -134,12 +111,12 @@ export class Segments {
   }
 
   leave(item: number): void {
-    Atomics.sub(this.#words, this.#meta(this.segmentOf(item)) + TAIL, WRITER)
+    Atomics.sub(this.#words, this.#lists.meta(this.segmentOf(item)) + TAIL, WRITER)
   }
 
   /**
-   * Seals the open segment if it is still the one without room for `size` words, and opens a free one.
-   * False when there is no free segment.
+   * Seals the open segment if it is still the one without room for `size` words, and opens a free
+   * one. False when there is no free segment.
    */
   openNext(size: number): boolean {
     const words = this.#words
@@ -147,13 +124,13 @@ export class Segments {
     try {
       const current = words[SuperWord.openSegment]! - 1
       if (current >= 0) {
-        const tail = Atomics.load(words, this.#meta(current) + TAIL)
+        const tail = Atomics.load(words, this.#lists.meta(current) + TAIL)
         const room = this.#layout.segmentWords - (tail & USED_MASK)
         if (room >= size && (tail & SEALED) === 0) return true
       }
-      const fresh = this.#popFree(SegmentState.open)
+      const fresh = this.#lists.popFree(SegmentState.open)
       if (fresh === NO_SEGMENT) return false
-      this.#words[this.#meta(fresh) + TAIL] = 0
+      this.#words[this.#lists.meta(fresh) + TAIL] = 0
       Atomics.store(words, SuperWord.openSegment, fresh + 1)
       if (current >= 0) this.#seal(current)
       return true
@@ -181,10 +158,10 @@ export class Segments {
     try {
       let segment = this.#words[SuperWord.queueHead]! - 1
       while (segment >= 0) {
-        const meta = this.#meta(segment)
+        const meta = this.#lists.meta(segment)
         const pinned = (Atomics.load(this.#words, meta + PINS) & ~UNLINKED) !== 0
         if (this.writers(segment) === 0 && !pinned) {
-          this.#unqueue(segment)
+          this.#lists.unqueue(segment)
           this.#words[meta + STATE] = SegmentState.evicting
           return segment
         }
@@ -204,18 +181,18 @@ export class Segments {
   /** The evictor has emptied a segment of inline items. */
   finishEvicting(segment: number): void {
     this.#locks.lock(SuperWord.segmentLock)
-    this.#pushFree(segment)
+    this.#lists.pushFree(segment)
     this.#locks.unlock(SuperWord.segmentLock)
   }
 
   /**
-   * The evictor has unlinked a large value, or found it unlinked. Exactly one thread sees the last pin
-   * and the link go, and releases the chain: before this (then it is freed here) or after.
+   * The evictor has unlinked a large value, or found it unlinked. Exactly one thread sees the last
+   * pin and the link go, and releases the chain: before this (then it is freed here) or after.
    */
   finishEvictingChain(head: number): void {
     this.#locks.lock(SuperWord.segmentLock)
     if (this.state(head) === SegmentState.abandoned) this.#freeChain(head)
-    else this.#words[this.#meta(head) + STATE] = SegmentState.large
+    else this.#words[this.#lists.meta(head) + STATE] = SegmentState.large
     this.#locks.unlock(SuperWord.segmentLock)
   }
 
@@ -224,10 +201,10 @@ export class Segments {
     const before = this.freeCount
     this.#locks.lock(SuperWord.segmentLock)
     for (let segment = this.#words[SuperWord.queueHead]! - 1; segment >= 0; ) {
-      const next = this.#words[this.#meta(segment) + NEXT]! - 1
+      const next = this.#words[this.#lists.meta(segment) + NEXT]! - 1
       if (this.#isDead(segment)) {
-        this.#unqueue(segment)
-        this.#pushFree(segment)
+        this.#lists.unqueue(segment)
+        this.#lists.pushFree(segment)
       }
       segment = next
     }
@@ -237,15 +214,18 @@ export class Segments {
 
   /** One more live item in a segment. Caller holds the item's bucket lock. */
   addLive(item: number, size: number): void {
-    const meta = this.#meta(this.segmentOf(item))
+    const meta = this.#lists.meta(this.segmentOf(item))
     Atomics.add(this.#words, meta + LIVE_ITEMS, 1)
     Atomics.add(this.#words, meta + LIVE_WORDS, size)
   }
 
-  /** An inline item is no longer linked; the last one frees its segment. Caller holds its bucket lock. */
+  /**
+   * An inline item is no longer linked; the last one frees its segment. Caller holds its bucket
+   * lock.
+   */
   removeLive(item: number, size: number): void {
     const segment = this.segmentOf(item)
-    const meta = this.#meta(segment)
+    const meta = this.#lists.meta(segment)
     Atomics.sub(this.#words, meta + LIVE_WORDS, size)
     if (Atomics.sub(this.#words, meta + LIVE_ITEMS, 1) === 1) this.#freeIfDead(segment)
   }
@@ -266,8 +246,8 @@ export class Segments {
       this.#words[SuperWord.privateCount] = this.#words[SuperWord.privateCount]! + count
       let head = NO_SEGMENT
       for (let i = count - 1; i >= 0; i -= 1) {
-        const segment = this.#popFree(i === 0 ? SegmentState.large : SegmentState.body)
-        this.#words[this.#meta(segment) + CHAIN] = head + 1
+        const segment = this.#lists.popFree(i === 0 ? SegmentState.large : SegmentState.body)
+        this.#words[this.#lists.meta(segment) + CHAIN] = head + 1
         head = segment
       }
       return head
@@ -281,8 +261,8 @@ export class Segments {
     this.#locks.lock(SuperWord.segmentLock)
     this.#leavePrivate(head)
     // One live item, so that no sweep of dead segments takes it: only its release frees it.
-    this.#words[this.#meta(head) + LIVE_ITEMS] = 1
-    this.#enqueue(head)
+    this.#words[this.#lists.meta(head) + LIVE_ITEMS] = 1
+    this.#lists.enqueue(head)
     this.#locks.unlock(SuperWord.segmentLock)
   }
 
@@ -295,8 +275,8 @@ export class Segments {
   }
 
   /**
-   * A reader keeps a large value's memory; false when readers hold a quarter of all segments already.
-   * Caller holds the item's bucket lock, and calls `unpin` later without it.
+   * A reader keeps a large value's memory; false when readers hold a quarter of all segments
+   * already. Caller holds the item's bucket lock, and calls `unpin` later without it.
    */
   pin(head: number): boolean {
     const size = this.#chainLength(head)
@@ -305,19 +285,19 @@ export class Segments {
       Atomics.sub(this.#words, SuperWord.pinnedCount, size)
       return false
     }
-    Atomics.add(this.#words, this.#meta(head) + PINS, 1)
+    Atomics.add(this.#words, this.#lists.meta(head) + PINS, 1)
     return true
   }
 
   unpin(head: number): void {
     Atomics.sub(this.#words, SuperWord.pinnedCount, this.#chainLength(head))
-    const before = Atomics.sub(this.#words, this.#meta(head) + PINS, 1)
+    const before = Atomics.sub(this.#words, this.#lists.meta(head) + PINS, 1)
     if (before === UNLINKED + 1) this.#releaseChain(head)
   }
 
   /** A large item is no longer linked: its last reader frees it. Caller holds its bucket lock. */
   unlinkChain(head: number): void {
-    const before = Atomics.or(this.#words, this.#meta(head) + PINS, UNLINKED)
+    const before = Atomics.or(this.#words, this.#lists.meta(head) + PINS, UNLINKED)
     if (before === 0) this.#releaseChain(head)
   }
 
@@ -325,9 +305,9 @@ export class Segments {
     this.#locks.lock(SuperWord.segmentLock)
     const state = this.state(head)
     if (state === SegmentState.evicting) {
-      this.#words[this.#meta(head) + STATE] = SegmentState.abandoned
+      this.#words[this.#lists.meta(head) + STATE] = SegmentState.abandoned
     } else {
-      if (state === SegmentState.queued) this.#unqueue(head)
+      if (state === SegmentState.queued) this.#lists.unqueue(head)
       this.#freeChain(head)
     }
     this.#locks.unlock(SuperWord.segmentLock)
@@ -347,8 +327,8 @@ export class Segments {
   #freeIfDead(segment: number): void {
     this.#locks.lock(SuperWord.segmentLock)
     if (this.state(segment) === SegmentState.queued && this.#isDead(segment)) {
-      this.#unqueue(segment)
-      this.#pushFree(segment)
+      this.#lists.unqueue(segment)
+      this.#lists.pushFree(segment)
     }
     this.#locks.unlock(SuperWord.segmentLock)
   }
@@ -360,72 +340,13 @@ export class Segments {
   #freeChain(head: number): void {
     for (let segment = head; segment >= 0; ) {
       const next = this.chainNext(segment)
-      this.#pushFree(segment)
+      this.#lists.pushFree(segment)
       segment = next
     }
   }
 
   #seal(segment: number): void {
-    Atomics.or(this.#words, this.#meta(segment) + TAIL, SEALED)
-    this.#enqueue(segment)
-  }
-
-  #enqueue(segment: number): void {
-    const words = this.#words
-    const meta = this.#meta(segment)
-    const tail = words[SuperWord.queueTail]!
-    words[meta + STATE] = SegmentState.queued
-    words[meta + NEXT] = 0
-    words[meta + PREVIOUS] = tail
-    if (tail === 0) words[SuperWord.queueHead] = segment + 1
-    else words[this.#meta(tail - 1) + NEXT] = segment + 1
-    words[SuperWord.queueTail] = segment + 1
-  }
-
-  #unqueue(segment: number): void {
-    const words = this.#words
-    const meta = this.#meta(segment)
-    const next = words[meta + NEXT]!
-    const previous = words[meta + PREVIOUS]!
-    if (previous === 0) words[SuperWord.queueHead] = next
-    else words[this.#meta(previous - 1) + NEXT] = next
-    if (next === 0) words[SuperWord.queueTail] = previous
-    else words[this.#meta(next - 1) + PREVIOUS] = previous
-  }
-
-  #pushFree(segment: number): void {
-    const words = this.#words
-    const meta = this.#meta(segment)
-    // Sealed, so that a thread that still holds this segment's number from before reserves nothing.
-    Atomics.store(words, meta + TAIL, SEALED)
-    words[meta + STATE] = SegmentState.free
-    words[meta + LIVE_ITEMS] = 0
-    words[meta + LIVE_WORDS] = 0
-    words[meta + CHAIN] = 0
-    words[meta + PINS] = 0
-    words[meta + NEXT] = words[SuperWord.freeHead]!
-    words[SuperWord.freeHead] = segment + 1
-    words[SuperWord.freeCount] = words[SuperWord.freeCount]! + 1
-  }
-
-  #popFree(state: number): number {
-    const words = this.#words
-    const segment = words[SuperWord.freeHead]! - 1
-    if (segment < 0) return NO_SEGMENT
-    const meta = this.#meta(segment)
-    words[SuperWord.freeHead] = words[meta + NEXT]!
-    words[SuperWord.freeCount] = words[SuperWord.freeCount]! - 1
-    words[meta + STATE] = state
-    words[meta + NEXT] = 0
-    words[meta + PREVIOUS] = 0
-    return segment
-  }
-
-  #meta(segment: number): number {
-    return this.#layout.metaWord + segment * META_WORDS
+    Atomics.or(this.#words, this.#lists.meta(segment) + TAIL, SEALED)
+    this.#lists.enqueue(segment)
   }
 }
-
-// Invariants
-assert(USED_MASK + 1 === SEALED && SEALED * 2 === WRITER, 'the fields of the tail word tile it')
-assert((256 * 1024) / 4 <= USED_MASK, 'the largest segment fits the used field')

@@ -1,12 +1,13 @@
 /**
- * The store: what can be done with items, in terms of bytes at an offset. It knows no protocol and no
- * clock: its owner sets `now` each turn. One object a thread, all on one region.
+ * The store: what can be done with items, in terms of bytes at an offset. It knows no protocol and
+ * no clock: its owner sets `now` each turn. One object a thread, all on one region.
  *
  * A retrieval: `find` (leaves the bucket locked) → read the item through `items` → `unlock`.
- * A storage:   reserve → fill → lock the bucket → link → unlock → leave, never reserving under a lock.
+ * A storage:   reserve → fill → lock the bucket → link → unlock → leave, never reserving under a
+ * lock.
  */
 import { copyBytes } from '../base/bytes.ts'
-import { INLINE_VALUE_MAX, itemSize } from '../base/item-size.ts'
+import { INLINE_VALUE_MAX } from '../base/item-size.ts'
 import { Eviction } from './eviction.ts'
 import { KeyHash } from './hash.ts'
 import { HashIndex, NO_SLOT } from './hash-index.ts'
@@ -16,60 +17,8 @@ import { type Layout, SuperWord } from './layout.ts'
 import { Locks } from './locks.ts'
 import type { Region } from './region.ts'
 import { NO_SEGMENT, Segments } from './segments.ts'
-import { addDelta, readDecimal } from './decimal.ts'
-
-export const PutMode = { set: 0, add: 1, replace: 2, append: 3, prepend: 4, cas: 5 } as const
-export type PutMode = (typeof PutMode)[keyof typeof PutMode]
-
-export const Outcome = {
-  stored: 0,
-  notStored: 1,
-  exists: 2,
-  notFound: 3,
-  noMemory: 4,
-  nonNumeric: 5,
-} as const
-export type Outcome = (typeof Outcome)[keyof typeof Outcome]
-
-/** Why a key was not found. */
-export const Miss = { absent: 0, expired: 1, flushed: 2 } as const
-
-/** What a thread counts, in float64s; sums over threads are the totals. */
-export const StoreCounter = {
-  currItems: 0,
-  totalItems: 1,
-  bytes: 2,
-  evictions: 3,
-  evictedUnfetched: 4,
-  expiredUnfetched: 5,
-  reclaimed: 6,
-} as const
-export const STORE_COUNTERS = 8
-
-/** One thing to store. Keys are 1–250 bytes; the cas halves matter to `cas` only. */
-export type Put = {
-  mode: PutMode
-  key: Uint8Array
-  keyAt: number
-  keySize: number
-  value: Uint8Array
-  valueAt: number
-  valueSize: number
-  clientFlags: number
-  /** Unix seconds; 0 = never. */
-  exptime: number
-  casLow: number
-  casHigh: number
-}
-
-export type StoreOptions = {
-  /** False (`-M`): a full store refuses instead of evicting. */
-  evict: boolean
-  /** `-I`: bytes of the largest item as memcached counts them (`itemSize`). */
-  itemSizeMax: number
-  /** This thread's counters, STORE_COUNTERS long. */
-  counters: Float64Array
-}
+import { Miss, Outcome, type Put, PutMode, StoreCounter, type StoreOptions } from './put.ts'
+import { addTo, concat } from './read-modify-write.ts'
 
 export class Store {
   /** Unix seconds; the owner sets it each turn. */
@@ -127,7 +76,10 @@ export class Store {
     })
   }
 
-  /** Prepares fresh memory; once, before any other thread opens it. `seed`: four random 32-bit words. */
+  /**
+   * Prepares fresh memory; once, before any other thread opens it. `seed`: four random 32-bit
+   * words.
+   */
   static format(region: Region, layout: Layout, seed: Uint32Array): void {
     region.words.set(seed.subarray(0, 4), SuperWord.seed)
     region.longs[SuperWord.cas / 2] = 1n
@@ -157,7 +109,9 @@ export class Store {
 
   /** Stores a value that is whole in memory, of any size. */
   put(put: Put): Outcome {
-    if (put.mode === PutMode.append || put.mode === PutMode.prepend) return this.#concat(put)
+    if (put.mode === PutMode.append || put.mode === PutMode.prepend) {
+      return concat(this, put, this.#itemSizeMax)
+    }
     if (put.mode !== PutMode.set) {
       const verdict = this.#wouldStore(put)
       if (verdict !== Outcome.stored) return verdict
@@ -199,6 +153,12 @@ export class Store {
     this.segments.dropChain(head)
   }
 
+  /** Gives an item a new cas, left in `casLow` and `casHigh` too. Caller holds its bucket lock. */
+  stampCas(item: number): void {
+    this.#nextCas()
+    this.items.setCas(item, this.casLow, this.casHigh)
+  }
+
   /** What a failed `set` leaves behind is nothing: the old value must not outlive it. */
   remove(key: Uint8Array, keyAt: number, keySize: number): boolean {
     const item = this.find(key, keyAt, keySize)
@@ -209,27 +169,13 @@ export class Store {
 
   /** Adds to or takes from a value that is a number; leaves the result in `number`. */
   arithmetic(put: Put, delta: bigint, up: boolean): Outcome {
-    for (;;) {
-      const item = this.find(put.key, put.keyAt, put.keySize)
-      const outcome = item === 0 ? Outcome.notFound : this.#addInPlace(item, delta, up)
-      const casLow = item === 0 ? 0 : this.items.casLow(item)
-      const casHigh = item === 0 ? 0 : this.items.casHigh(item)
-      if (item !== 0) {
-        put.clientFlags = this.items.clientFlags(item)
-        put.exptime = this.items.exptime(item)
-      }
-      this.unlock()
-      if (outcome !== NEEDS_ROOM) return outcome
-      const text = this.number.toString()
-      put.value = Buffer.from(text, 'latin1')
-      put.valueAt = 0
-      put.valueSize = text.length
-      const done = this.#replaceUnchanged(put, casLow, casHigh)
-      if (done !== Outcome.exists) return done
-    }
+    return addTo(this, put, delta, up)
   }
 
-  /** Makes everything stored until now invisible (`at` 0), or does so once `at` (unix seconds) comes. */
+  /**
+   * Makes everything stored until now invisible (`at` 0), or does so once `at` (unix seconds)
+   * comes.
+   */
   flush(at: number): void {
     Atomics.store(this.#words, SuperWord.flushAt, at)
     if (at === 0) this.#flushNow()
@@ -333,8 +279,7 @@ export class Store {
   #linkLocked(item: number, size: number): void {
     if (this.#slot !== NO_SLOT) this.#unlinkItem(this.index.location(this.#slot))
     else this.#slot = this.#slotFor(this.#bucket)
-    this.#nextCas()
-    this.items.setCas(item, this.casLow, this.casHigh)
+    this.stampCas(item)
     this.index.set(this.#slot, this.#hash, item)
     if (size === 0) this.segments.queueChain(this.large.headOf(item))
     else this.segments.addLive(item, size)
@@ -379,82 +324,6 @@ export class Store {
     return Outcome.noMemory
   }
 
-  /** append and prepend: the old value may change while room is made, then all starts over. */
-  #concat(put: Put): Outcome {
-    const { value, valueAt, valueSize } = put
-    for (;;) {
-      const old = this.#snapshot(put)
-      if (old === undefined) return Outcome.notStored
-      const total = old.value.length + valueSize
-      if (itemSize(put.keySize, total, old.clientFlags) > this.#itemSizeMax)
-        return Outcome.notStored
-      const joined = new Uint8Array(total)
-      const before = put.mode === PutMode.prepend
-      copyBytes(joined, before ? 0 : old.value.length, value, valueAt, valueSize)
-      joined.set(old.value, before ? valueSize : 0)
-      const whole = { ...put, value: joined, valueAt: 0, valueSize: joined.length }
-      whole.clientFlags = old.clientFlags
-      whole.exptime = old.exptime
-      const outcome = this.#replaceUnchanged(whole, old.casLow, old.casHigh)
-      if (outcome === Outcome.stored) return outcome
-      if (outcome !== Outcome.exists) return Outcome.notStored
-    }
-  }
-
-  #snapshot(put: Put): Snapshot | undefined {
-    const { items, large } = this
-    const item = this.find(put.key, put.keyAt, put.keySize)
-    if (item === 0) {
-      this.unlock()
-      return undefined
-    }
-    const size = items.valueSize(item)
-    const isLarge = items.isLarge(item)
-    const snapshot = {
-      value: isLarge ? new Uint8Array(size) : this.#copyOf(items.valueAt(item), size),
-      clientFlags: items.clientFlags(item),
-      exptime: items.exptime(item),
-      casLow: items.casLow(item),
-      casHigh: items.casHigh(item),
-    }
-    const pinned = isLarge && this.segments.pin(large.headOf(item))
-    this.unlock()
-    if (isLarge && !pinned) return undefined
-    if (pinned) {
-      large.read(large.headOf(item), 0, snapshot.value, 0, size)
-      this.segments.unpin(large.headOf(item))
-    }
-    return snapshot
-  }
-
-  #copyOf(at: number, size: number): Uint8Array {
-    const copy = new Uint8Array(size)
-    copyBytes(copy, 0, this.bytes, at, size)
-    return copy
-  }
-
-  /** Puts a value in the place of exactly the one that had this cas; `exists`: it has changed. */
-  #replaceUnchanged(put: Put, casLow: number, casHigh: number): Outcome {
-    return this.put({ ...put, mode: PutMode.cas, casLow, casHigh })
-  }
-
-  #addInPlace(item: number, delta: bigint, up: boolean): Outcome | typeof NEEDS_ROOM {
-    const size = this.items.valueSize(item)
-    if (this.items.isLarge(item)) return Outcome.nonNumeric
-    const at = this.items.valueAt(item)
-    const value = readDecimal(this.bytes, at, size)
-    if (value < 0n) return Outcome.nonNumeric
-    this.number = addDelta(value, delta, up)
-    const text = this.number.toString()
-    if (text.length > size) return NEEDS_ROOM
-    for (let i = 0; i < size; i += 1) {
-      this.bytes[at + i] = i < text.length ? text.charCodeAt(i) : 0x20
-    }
-    this.#nextCas()
-    this.items.setCas(item, this.casLow, this.casHigh)
-    return Outcome.stored
-  }
-
   #nextCas(): void {
     const before = Atomics.add(this.#region.longs, SuperWord.cas / 2, 1n)
     this.#casScratch[0] = before + 1n
@@ -465,16 +334,6 @@ export class Store {
   #count(counter: number, n: number): void {
     this.#counters[counter] = this.#counters[counter]! + n
   }
-}
-
-const NEEDS_ROOM = -1
-
-type Snapshot = {
-  value: Uint8Array
-  clientFlags: number
-  exptime: number
-  casLow: number
-  casHigh: number
 }
 
 function seededHash(words: Uint32Array): KeyHash {

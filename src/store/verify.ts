@@ -1,6 +1,6 @@
 /**
- * Walks a store that nobody is using and proves that its parts agree: every slot links an item whose
- * key belongs there, every segment is in exactly one list, and all counters add up.
+ * Walks a store that nobody is using and proves that its parts agree: every slot links an item
+ * whose key belongs there, every segment is in exactly one list, and all counters add up.
  */
 import { toLatin1 } from '../base/bytes.ts'
 import { KeyHash } from './hash.ts'

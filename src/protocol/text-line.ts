@@ -1,0 +1,31 @@
+/** Lines of the text protocol: where they end, and how long they may get (proto_text.c). */
+import { LEADING_SPACES_MAX, LINE_MAX, RETRIEVAL_LINE_MAX } from './limits.ts'
+
+const SPACE = 0x20
+const GET = Buffer.from('get ', 'latin1')
+const GETS = Buffer.from('gets ', 'latin1')
+
+/** The offset of a byte in `[from, end)`, or -1. */
+export function indexOf(bytes: Uint8Array, byte: number, from: number, end: number): number {
+  for (let i = from; i < end; i += 1) if (bytes[i] === byte) return i
+  return -1
+}
+
+export function startsWith(bytes: Uint8Array, at: number, text: Uint8Array): boolean {
+  for (let i = 0; i < text.length; i += 1) if (bytes[at + i] !== text[i]) return false
+  return true
+}
+
+/** Whether a line without its newline has got longer than any line may be. */
+export function isTooLong(bytes: Uint8Array, at: number, end: number): boolean {
+  if (end - at <= LINE_MAX) return false
+  return !isRetrievalLine(bytes, at, end) || end - at > RETRIEVAL_LINE_MAX
+}
+
+/** Whether a line is a `get` or a `gets`, which may be longer than others. */
+export function isRetrievalLine(bytes: Uint8Array, at: number, end: number): boolean {
+  let start = at
+  while (start < end && bytes[start] === SPACE) start += 1
+  if (start - at > LEADING_SPACES_MAX) return false
+  return startsWith(bytes, start, GET) || startsWith(bytes, start, GETS)
+}

@@ -1,0 +1,53 @@
+/** What can be stored and what can come of it: the words that a store and its owner share. */
+export const PutMode = { set: 0, add: 1, replace: 2, append: 3, prepend: 4, cas: 5 } as const
+export type PutMode = (typeof PutMode)[keyof typeof PutMode]
+
+export const Outcome = {
+  stored: 0,
+  notStored: 1,
+  exists: 2,
+  notFound: 3,
+  noMemory: 4,
+  nonNumeric: 5,
+} as const
+export type Outcome = (typeof Outcome)[keyof typeof Outcome]
+
+/** Why a key was not found. */
+export const Miss = { absent: 0, expired: 1, flushed: 2 } as const
+
+/** What a thread counts, in float64s; sums over threads are the totals. */
+export const StoreCounter = {
+  currItems: 0,
+  totalItems: 1,
+  bytes: 2,
+  evictions: 3,
+  evictedUnfetched: 4,
+  expiredUnfetched: 5,
+  reclaimed: 6,
+} as const
+export const STORE_COUNTERS = 8
+
+/** One thing to store. Keys are 1–250 bytes; the cas halves matter to `cas` only. */
+export type Put = {
+  mode: PutMode
+  key: Uint8Array
+  keyAt: number
+  keySize: number
+  value: Uint8Array
+  valueAt: number
+  valueSize: number
+  clientFlags: number
+  /** Unix seconds; 0 = never. */
+  exptime: number
+  casLow: number
+  casHigh: number
+}
+
+export type StoreOptions = {
+  /** False (`-M`): a full store refuses instead of evicting. */
+  evict: boolean
+  /** `-I`: bytes of the largest item as memcached counts them (`itemSize`). */
+  itemSizeMax: number
+  /** This thread's counters, STORE_COUNTERS long. */
+  counters: Float64Array
+}

@@ -1,0 +1,124 @@
+/**
+ * append, prepend, incr and decr: what is stored depends on what was there. Nothing is reserved
+ * while a bucket is locked, so: look, unlock, make the new value, and put it in the place of
+ * exactly the item that was looked at (by its cas). If that has changed meanwhile, start over.
+ */
+import { copyBytes } from '../base/bytes.ts'
+import { itemSize } from '../base/item-size.ts'
+import { addDelta, readDecimal } from './decimal.ts'
+import { Outcome, type Put, PutMode } from './put.ts'
+import type { Store } from './store.ts'
+
+const NEEDS_ROOM = -1
+
+type Snapshot = {
+  value: Uint8Array
+  clientFlags: number
+  exptime: number
+  casLow: number
+  casHigh: number
+}
+
+/** append and prepend keep client flags and exptime of what is there. */
+export function concat(store: Store, put: Put, itemSizeMax: number): Outcome {
+  const { value, valueAt, valueSize } = put
+  for (;;) {
+    const old = snapshot(store, put)
+    if (old === undefined) return Outcome.notStored
+    const total = old.value.length + valueSize
+    if (itemSize(put.keySize, total, old.clientFlags) > itemSizeMax) return Outcome.notStored
+    const joined = new Uint8Array(total)
+    const before = put.mode === PutMode.prepend
+    copyBytes(joined, before ? 0 : old.value.length, value, valueAt, valueSize)
+    joined.set(old.value, before ? valueSize : 0)
+    const { clientFlags, exptime } = old
+    const whole = { ...put, value: joined, valueAt: 0, valueSize: total, clientFlags, exptime }
+    const outcome = replaceUnchanged(store, whole, old)
+    if (outcome === Outcome.stored) return outcome
+    if (outcome !== Outcome.exists) return Outcome.notStored
+  }
+}
+
+/** In place where the new number is not longer; leaves it in `store.number`. */
+export function addTo(store: Store, put: Put, delta: bigint, up: boolean): Outcome {
+  const { items } = store
+  for (;;) {
+    const item = store.find(put.key, put.keyAt, put.keySize)
+    if (item === 0) {
+      store.unlock()
+      return Outcome.notFound
+    }
+    const outcome = addInPlace(store, item, delta, up)
+    const old = { casLow: items.casLow(item), casHigh: items.casHigh(item) }
+    const clientFlags = items.clientFlags(item)
+    const exptime = items.exptime(item)
+    store.unlock()
+    if (outcome !== NEEDS_ROOM) return outcome
+    const value = Buffer.from(store.number.toString(), 'latin1')
+    const longer = { ...put, value, valueAt: 0, valueSize: value.length, clientFlags, exptime }
+    const done = replaceUnchanged(store, longer, old)
+    if (done !== Outcome.exists) return done
+  }
+}
+
+/** Caller holds the item's bucket lock. */
+function addInPlace(
+  store: Store,
+  item: number,
+  delta: bigint,
+  up: boolean,
+): Outcome | typeof NEEDS_ROOM {
+  const { bytes, items } = store
+  if (items.isLarge(item)) return Outcome.nonNumeric
+  const size = items.valueSize(item)
+  const at = items.valueAt(item)
+  const value = readDecimal(bytes, at, size)
+  if (value < 0n) return Outcome.nonNumeric
+  store.number = addDelta(value, delta, up)
+  const text = store.number.toString()
+  if (text.length > size) return NEEDS_ROOM
+  for (let i = 0; i < size; i += 1) {
+    bytes[at + i] = i < text.length ? text.charCodeAt(i) : 0x20
+  }
+  store.stampCas(item)
+  return Outcome.stored
+}
+
+/** A copy of what is there, or undefined when nothing is (or it cannot be read now). */
+function snapshot(store: Store, put: Put): Snapshot | undefined {
+  const { items, large, segments } = store
+  const item = store.find(put.key, put.keyAt, put.keySize)
+  if (item === 0) {
+    store.unlock()
+    return undefined
+  }
+  const size = items.valueSize(item)
+  const copy = {
+    value: new Uint8Array(size),
+    clientFlags: items.clientFlags(item),
+    exptime: items.exptime(item),
+    casLow: items.casLow(item),
+    casHigh: items.casHigh(item),
+  }
+  if (!items.isLarge(item)) {
+    copyBytes(copy.value, 0, store.bytes, items.valueAt(item), size)
+    store.unlock()
+    return copy
+  }
+  const head = large.headOf(item)
+  const pinned = segments.pin(head)
+  store.unlock()
+  if (!pinned) return undefined
+  large.read(head, 0, copy.value, 0, size)
+  segments.unpin(head)
+  return copy
+}
+
+/** Puts a value in the place of exactly the one that had this cas; `exists`: it has changed. */
+function replaceUnchanged(
+  store: Store,
+  put: Put,
+  old: { casLow: number; casHigh: number },
+): Outcome {
+  return store.put({ ...put, mode: PutMode.cas, casLow: old.casLow, casHigh: old.casHigh })
+}
