@@ -17,6 +17,9 @@ export const Older = {
   longKey: 'a long key in a get dropped the answers that were pipelined before it',
   blank: 'incr of a value of nothing but spaces read on into memory behind it',
   noreplyKey: 'noreply as the only word after the command was a key and nothing else',
+  loginPipelined: 'without a login, answers to pipelined commands were lost',
+  loginShort: 'a short line without a login was refused, not a reason to close',
+  loginSpaces: 'spaces around a login were ignored',
   nul: 'a NUL byte ended the line',
 } as const
 export type Older = (typeof Older)[keyof typeof Older]

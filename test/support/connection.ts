@@ -157,6 +157,12 @@ export class TestConnection {
     return this.#take(this.#receivedSize)
   }
 
+  /** Waits for a first byte, then takes everything until nothing has come for `quietMs`. */
+  async receiveBurst(quietMs: number): Promise<Buffer> {
+    await this.#until(() => this.#receivedSize > 0, RECEIVE_TIMEOUT_MS)
+    return this.receiveQuiet(quietMs)
+  }
+
   /** Everything up to the peer's end; fails if the peer stays. */
   async receiveEnd(timeoutMs = RECEIVE_TIMEOUT_MS): Promise<Buffer> {
     await this.#until(() => this.#ended, timeoutMs)

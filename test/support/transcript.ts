@@ -37,6 +37,8 @@ export interface Transcript {
   readonly notOnMemcached?: string
   /** Why Debian's memcached is only asked row by row. */
   readonly memcachedRowsOnly?: string
+  /** Nobody is logged in at the end, so `version` is refused. */
+  readonly loggedOut?: boolean
   /** The answer depends on how the bytes arrive: only row by row. */
   readonly rowsOnly?: boolean
 }
@@ -46,6 +48,8 @@ export interface Suite {
   readonly flags?: readonly string[]
   /** A new server for every run, where flush_all is refused or not to be trusted. */
   readonly restart?: boolean
+  /** Logs in the connection that flushes between runs. */
+  readonly login?: string
   /** Debian's memcached cannot be started with these flags. */
   readonly onlyNode?: boolean
   readonly transcripts: readonly Transcript[]
@@ -84,7 +88,7 @@ export function conformance(suite: Suite): void {
             await server.stop()
             await start()
           } else {
-            await flush(server)
+            await flush(server, suite.login)
           }
           await play(run, server)
         }
@@ -102,30 +106,33 @@ interface Step {
 interface Run {
   readonly name: string
   readonly steps: readonly Step[]
-  readonly version: string
+  /** What `version` answers after the steps. */
+  readonly last: string
 }
 
 function runsOf(item: Transcript, suite: Suite, target: Target): Run[] {
   const version = target.version()
+  const last =
+    item.loggedOut === true ? 'CLIENT_ERROR unauthenticated\r\n' : `VERSION ${version}\r\n`
   const rows = item.rows.map(([send, expected, difference]) => {
     const there = target.kind === 'memcached' ? difference?.memcached : undefined
     return { send, expected: (there ?? expected).replaceAll('{version}', version) }
   })
   checkRows(item, rows)
   const byRow = rows.map(row => ({ ...row, cut: uncut }))
-  const runs: Run[] = [{ name: 'row by row', steps: byRow, version }]
+  const runs: Run[] = [{ name: 'row by row', steps: byRow, last }]
   const rowsOnly = target.kind === 'memcached' && item.memcachedRowsOnly !== undefined
   if (rowsOnly || item.rowsOnly === true) return runs
   if (rows.some(row => row.send.includes('{cas:'))) {
     const steps = rows.map(row => ({ ...row, cut: pieces }))
-    return [...runs, { name: 'byte by byte in rows', steps, version }]
+    return [...runs, { name: 'byte by byte in rows', steps, last }]
   }
   const send = rows.map(row => row.send).join('')
   const expected = rows.map(row => row.expected).join('')
   const whole = (name: string, cut: Step['cut']): Run => ({
     name,
     steps: [{ send, cut, expected }],
-    version,
+    last,
   })
   runs.push(whole('in one write', uncut), whole('byte by byte', pieces))
   if (!target.cutEverywhere) return runs
@@ -152,8 +159,9 @@ function pieces(text: string): string[] {
   return [...text.slice(0, EDGE_BYTES).split(''), middle, ...text.slice(-EDGE_BYTES).split('')]
 }
 
-async function flush(server: ServerProcess): Promise<void> {
+async function flush(server: ServerProcess, login: string | undefined): Promise<void> {
   const connection = await TestConnection.open(server)
+  if (login !== undefined) await connection.ask(login.trimEnd())
   const answer = await connection.ask('flush_all')
   connection.close()
   if (answer !== 'OK') throw new Error(`Cannot flush between runs: got "${answer}"`)
@@ -174,7 +182,7 @@ async function play(run: Run, server: ServerProcess): Promise<void> {
       if (closed) expect(connection.ended, `${run.name}: connection is closed`).toBe(true)
     }
     if (!closed) {
-      const last = `VERSION ${run.version}\r\n`
+      const { last } = run
       await connection.send('version\r\n')
       const got = await connection.receiveExpected(last)
       expect(printable(got.toString('latin1')), `${run.name}: at the end`).toBe(printable(last))
