@@ -3,6 +3,7 @@
  * channel, the port file, and how a port that is taken is said.
  */
 import { renameSync, writeFileSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { type ConfigureMessage, receiveConfigure, sendReady } from '../cluster/child-protocol.ts'
 import { endFatally, endFatallyOnUncaught } from '../net/process-end.ts'
 import { ListenError } from '../net/thread-host.ts'
@@ -62,6 +63,8 @@ export async function runServer(
   writePortFile(process.env['MEMCACHED_PORT_FILENAME'], addresses)
   endOnSignals(server, log)
   isServing = true
+  // The next process to start finds what this one compiled, however this one ends.
+  flushCompileCache()
   if (options.supervised) sendReady(process, addresses)
 }
 
