@@ -21,11 +21,15 @@ export type DataTask = {
 
 export type ReadyMessage = { type: 'ready'; ports: number[] }
 
-/** Resolves when the thread has been told to stop and its connections are closed. */
+/**
+ * Resolves when the thread has been told to stop and its connections are closed.
+ * @param drain finishes what is under way, before anything is closed; bounded in time.
+ */
 export async function runDataThread(
   task: DataTask,
   transport: Transport,
   accept: (stream: Stream) => StreamHandler,
+  drain: () => Promise<void> = async () => {},
 ): Promise<void> {
   const control = new Control(task.control)
   const counted = (stream: Stream): StreamHandler => countedOut(accept(stream), control)
@@ -44,6 +48,7 @@ export async function runDataThread(
   })
   task.port.postMessage({ type: 'ready', ports } satisfies ReadyMessage)
   await stopped
+  await drain()
   await transport.close()
   task.accepted?.close()
   task.port.close()

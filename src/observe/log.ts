@@ -15,18 +15,30 @@ export interface Log {
   error(fields: LogFields, message: string): void
   /** One line in the same form, for the fatal end (net/process-end.ts). */
   lastLine(error: unknown): string
+  /** Writes out what is waiting, if that can be done at once; for a process that ends. */
   flush(): void
 }
 
 export type LogOptions = { level?: LogLevel; isTerminal?: boolean }
 
 const STDERR = 2
+const UNREAD_BYTES_MAX = 1024 * 1024
 
 /** @param name who speaks: `node-1`, `router`, `up`. */
 export function createLog(name: string, options: LogOptions = {}): Log {
   const isTerminal = options.isTerminal ?? process.stderr.isTTY
   const settings = { name, level: options.level ?? 'info' }
-  const file = isTerminal ? undefined : pino.destination({ fd: STDERR, sync: false })
+  let ending = false
+  const file = isTerminal
+    ? undefined
+    : pino.destination({
+        fd: STDERR,
+        sync: false,
+        // Lines that nobody reads are dropped in the end, not kept without bound …
+        maxLength: UNREAD_BYTES_MAX,
+        // … and never hold up a process that ends.
+        retryEAGAIN: () => !ending,
+      })
   const readable = { write: (line: string) => process.stderr.write(`${toReadable(line)}\n`) }
   const logger = pino(settings, file ?? readable)
   return {
@@ -36,6 +48,7 @@ export function createLog(name: string, options: LogOptions = {}): Log {
     error: (fields, message) => logger.error(fields, message),
     lastLine: error => lastLine(name, error, isTerminal),
     flush: () => {
+      ending = true
       if (file) flushQuietly(file)
     },
   }
@@ -45,7 +58,7 @@ function flushQuietly(file: { flushSync(): void }): void {
   try {
     file.flushSync()
   } catch {
-    // The destination is not open yet, or its reader has gone: there is nobody to tell.
+    // Not open yet, full, or its reader has gone: there is nobody to tell.
   }
 }
 

@@ -30,6 +30,9 @@ const WINDOW = 32
 /** Bytes of one client's replies that may wait for an earlier one. */
 const BUFFERED_BYTES_MAX = 256 * 1024
 const TIMEOUT_CHECK_MS = 50
+/** How long nodes get to answer what was asked before the router ends. */
+const DRAIN_MS = 250
+const DRAIN_STEP_MS = 5
 
 export type RouteExecutorOptions = {
   ring: Ring
@@ -61,6 +64,7 @@ export class RouteExecutor implements Executor {
   readonly #failed = new Outstanding()
   readonly #timer: NodeJS.Timeout
   #nextLane = 0
+  #closing = false
 
   constructor(options: RouteExecutorOptions) {
     this.#options = options
@@ -70,12 +74,21 @@ export class RouteExecutor implements Executor {
     this.#timer = setInterval(() => this.#checkTimeouts(), TIMEOUT_CHECK_MS)
   }
 
-  close(): void {
+  /** Takes up nothing new, waits a moment for answers that are on their way, then hangs up. */
+  async close(): Promise<void> {
+    this.#closing = true
+    const connections = this.#connections.flat()
+    const deadline = this.#options.nowMs() + DRAIN_MS
+    const busy = () => connections.some(connection => connection.outstandingCount > 0)
+    while (busy() && this.#options.nowMs() < deadline) {
+      await new Promise(resolve => setTimeout(resolve, DRAIN_STEP_MS))
+    }
     clearInterval(this.#timer)
-    for (const connection of this.#connections.flat()) connection.close()
+    for (const connection of connections) connection.close()
   }
 
   mayProceed(session: Session): boolean {
+    if (this.#closing) return false
     return session.pendingCount < WINDOW && session.bufferedBytes < BUFFERED_BYTES_MAX
   }
 

@@ -6,6 +6,7 @@ import { latin1 } from '../base/bytes.ts'
 import { systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
 import { type DataTask, runDataThread } from '../net/data-thread.ts'
+import type { Stream } from '../net/transport.ts'
 import { NodeTransport } from '../net/node-transport.ts'
 import { Counters, type CountersHandle, sessionCounters } from '../observe/counters.ts'
 import { EventKind, Events } from '../observe/events.ts'
@@ -62,11 +63,11 @@ export default async function runRouterThread(task: DataTask & RouterExtras): Pr
     },
   })
   const services = servicesOf(options, index, counts, events)
-  await runDataThread(task, transport, stream => {
+  const accept = (stream: Stream) => {
     if (options.verbosity > 0) events.emit(EventKind.connectionOpened, index, stream.peer)
     return new Session(stream, executor, services)
-  })
-  executor.close()
+  }
+  await runDataThread(task, transport, accept, () => executor.close())
 }
 
 function servicesOf(
