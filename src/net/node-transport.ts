@@ -27,6 +27,8 @@ class NodeStream implements Stream {
   readonly #socket: Socket
   #handler: StreamHandler | undefined
   #awaitsDrain = false
+  /** Nothing that still comes is taken up, nothing more is said. */
+  #ended = false
   #error = ''
 
   constructor(socket: Socket, onClosed: (stream: NodeStream) => void) {
@@ -46,7 +48,7 @@ class NodeStream implements Stream {
   }
 
   received(bytes: Uint8Array, length: number): void {
-    this.#handler?.onData(bytes, 0, length)
+    if (!this.#ended) this.#handler?.onData(bytes, 0, length)
   }
 
   get peer(): string {
@@ -55,6 +57,7 @@ class NodeStream implements Stream {
   }
 
   write(bytes: Uint8Array, at: number, length: number): boolean {
+    if (this.#ended) return true
     const copy = Buffer.allocUnsafe(length)
     copy.set(bytes.subarray(at, at + length))
     this.#socket.write(copy, this.#written)
@@ -72,6 +75,7 @@ class NodeStream implements Stream {
   }
 
   end(): void {
+    this.#ended = true
     this.#socket.destroySoon()
   }
 
