@@ -67,9 +67,9 @@ export const routerSchema = z.strictObject({
     .min(1, { error: `1 to ${LISTEN_COUNT_MAX} addresses` })
     .max(LISTEN_COUNT_MAX, { error: `1 to ${LISTEN_COUNT_MAX} addresses` })
     .default([{ host: '127.0.0.1', port: 11_211 }]),
-  threads: whole(1, 64).default(4),
+  threads: whole(1, 64).default(1),
   connections_per_node: whole(1, 64).default(1),
-  connections: whole(1, 1_000_000).default(1024),
+  connections: whole(1, 1_000_000).default(65_000),
   timeouts: z
     .strictObject({ connect: milliseconds(1000), request: milliseconds(1000) }, mapping())
     .prefault({}),

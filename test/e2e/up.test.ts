@@ -2,7 +2,10 @@
 // behind however it ends.
 
 import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { TestConnection } from '../support/connection.ts'
@@ -18,7 +21,10 @@ import {
   until,
 } from './up-process.ts'
 
-test('a cluster serves within 3 s, through the router, on all its nodes', async () => {
+/** Times are promises of the product; a busy test machine may need a second try to keep them. */
+const TIMED = { retry: 2 }
+
+test('a cluster serves within 3 s, through the router, on all its nodes', TIMED, async () => {
   const up = await startUp(cluster(3))
   expect(up.startMs).toBeLessThan(3000)
   expect(up.nodes).toHaveLength(3)
@@ -31,31 +37,33 @@ test('a cluster serves within 3 s, through the router, on all its nodes', async 
   for (const node of up.nodes) expect(await itemsOf(node)).toBeGreaterThan(0)
 })
 
-test('a killed node is back within 2 s, on its port, empty; the others keep their keys', async () => {
-  const up = await startUp(cluster(3))
-  const client = await TestConnection.open(up.router)
-  for (let at = 0; at < 60; at += 1) await client.send(`set key${at} 0 0 1 noreply\r\nx\r\n`)
-  const found = await hits(client)
-  expect(found).toBe(60)
-  const [node, ...others] = up.nodes
-  if (node === undefined) throw new Error('no node')
-  const lost = await itemsOf(node)
-  const kept = await Promise.all(others.map(itemsOf))
-  const [pid] = childrenRunning(up.pid, 'node', String(node.port))
-  const before = pid ?? childrenRunning(up.pid, 'node')[0] ?? 0
-  process.kill(before, 'SIGKILL')
-  const killedAt = performance.now()
-  await until(async () => (await ask(node, 'version'))?.startsWith('VERSION') === true, up.output)
-  expect(performance.now() - killedAt).toBeLessThan(2000)
-  expect(await itemsOf(node)).toBe(0)
-  expect(await Promise.all(others.map(itemsOf))).toEqual(kept)
-  // The client's connection to the router has seen none of it.
-  await until(async () => (await hits(client)) === 60 - lost, up.output)
-  await until(async () => (await stores(client)) === 60, up.output)
-  client.close()
-})
+test(
+  'a killed node is back within 2 s, on its port, empty; the others keep their keys',
+  TIMED,
+  async () => {
+    const up = await startUp(cluster(3))
+    const client = await TestConnection.open(up.router)
+    for (let at = 0; at < 60; at += 1) await client.send(`set key${at} 0 0 1 noreply\r\nx\r\n`)
+    const found = await hits(client)
+    expect(found).toBe(60)
+    const [node, ...others] = up.nodes
+    if (node === undefined) throw new Error('no node')
+    const lost = await itemsOf(node)
+    const kept = await Promise.all(others.map(itemsOf))
+    process.kill(childrenRunning(up.pid, 'node')[0] ?? 0, 'SIGKILL')
+    const killedAt = performance.now()
+    await until(async () => (await ask(node, 'version'))?.startsWith('VERSION') === true, up.output)
+    expect(performance.now() - killedAt).toBeLessThan(2000)
+    expect(await itemsOf(node)).toBe(0)
+    expect(await Promise.all(others.map(itemsOf))).toEqual(kept)
+    // The client's connection to the router has seen none of it.
+    await until(async () => (await hits(client)) === 60 - lost, up.output)
+    await until(async () => (await stores(client)) === 60, up.output)
+    client.close()
+  },
+)
 
-test('a killed router is back on its port within 2 s', async () => {
+test('a killed router is back on its port within 2 s', TIMED, async () => {
   const up = await startUp(cluster(2))
   const [router] = childrenRunning(up.pid, 'router')
   process.kill(router ?? 0, 'SIGKILL')
@@ -136,7 +144,14 @@ test('a node port in use names the port and the line to change', async () => {
 })
 
 test('-p replaces the router’s port, and the port file says which', async () => {
-  const up = await startUp(cluster(1), { flags: ['-p', '-1'] })
+  const directory = mkdtempSync(join(tmpdir(), 'memring-port-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  const portFile = join(directory, 'port')
+  const yaml = cluster(1).replace(/listen: "127.0.0.1:0"/, 'listen: "127.0.0.1:1"')
+  const env = { MEMCACHED_PORT_FILENAME: portFile }
+  const up = await startUp(yaml, { flags: ['-p', '-1'], env })
+  await until(() => existsSync(portFile), up.output)
+  expect(readFileSync(portFile, 'utf8')).toBe(`TCP INET: ${up.router.port}\n`)
   expect(await ask(up.router, 'version')).toMatch(/^VERSION /)
   const node = up.nodes[0]?.port
   const fixed = cluster(1).replace('127.0.0.1:0', `127.0.0.1:${node}`)

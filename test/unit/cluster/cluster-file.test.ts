@@ -24,9 +24,9 @@ test('the smallest file gets every default', () => {
     ],
     router: {
       listen: [{ host: '127.0.0.1', port: 11211 }],
-      threads: 4,
+      threads: 1,
       connectionsPerNode: 1,
-      connectionLimit: 1024,
+      connectionLimit: 65_000,
       connectTimeoutMs: 1000,
       requestTimeoutMs: 1000,
       reconnectMinMs: 50,
