@@ -33,4 +33,14 @@ export const memcached: Target = {
   start: (flags = []) => startMemcached(flags),
 }
 
+/**
+ * One thread and no background threads. Whoever holds an item for a moment makes memcached leave
+ * out the padding of an incr and count a new item, and its crawler takes expired items away.
+ */
+export const steadyMemcached: Target = {
+  ...memcached,
+  start: (flags = []) =>
+    startMemcached(['-t', '1', '-o', 'no_lru_crawler,no_lru_maintainer', ...flags]),
+}
+
 export const targets: readonly Target[] = [nodeOneThread, nodeTarget(4), memcached]
