@@ -1,0 +1,276 @@
+/**
+ * Two threads, made deterministic: at a chosen step of one Store object ("the writer") another object
+ * on the same memory runs as long as it likes, exactly as if the writer had lost the processor there.
+ */
+import { describe, expect, test, vi } from 'vitest'
+import { SuperWord } from '../../../src/store/layout.ts'
+import { Outcome, PutMode } from '../../../src/store/put.ts'
+import { NO_SEGMENT, SegmentState } from '../../../src/store/segments.ts'
+import type { Store } from '../../../src/store/store.ts'
+import { makeStore, NOW, putOf, read, readText, setOf, type TestStore, valueOf } from './support.ts'
+
+/** Fills memory several times over; whatever is there and unprotected goes. */
+function flood(store: Store, size = 9_000): void {
+  for (let i = 0; i < 3_000; i += 1) setOf(store, `flood-${i}`, valueOf(i, size))
+}
+
+type Hook = (store: Store, run: () => void) => void
+
+/** Runs `run` once, before or behind the next call of a method. */
+function around<T extends object>(
+  target: T,
+  name: keyof T & string,
+  when: 'before' | 'after',
+  run: () => void,
+): void {
+  const method = target[name] as (...args: unknown[]) => unknown
+  let done = false
+  const hooked = (...args: unknown[]): unknown => {
+    const first = !done
+    done = true
+    if (first && when === 'before') run()
+    const result = method.apply(target, args)
+    if (first && when === 'after') run()
+    return result
+  }
+  Object.assign(target, { [name]: hooked })
+}
+
+const steps: Record<string, Hook> = {
+  'before it reserves': (store, run) => around(store.segments, 'reserve', 'before', run),
+  'after it has reserved': (store, run) => around(store.segments, 'reserve', 'after', run),
+  'after the header': (store, run) => around(store.items, 'write', 'after', run),
+  'after the value, before the link': (store, run) => around(store.index, 'lock', 'before', run),
+  'after the link': (store, run) => around(store.index, 'unlock', 'after', run),
+  'before it leaves': (store, run) => around(store.segments, 'leave', 'before', run),
+  'after it has left': (store, run) => around(store.segments, 'leave', 'after', run),
+}
+
+describe.each(Object.keys(steps))('a writer loses the processor %s', step => {
+  test('a flood by another thread neither frees its segment nor mixes values', () => {
+    const made = makeStore()
+    const other = made.another()
+    const { store } = made
+    setOf(store, 'mine', 'old')
+    let segment = NO_SEGMENT
+    const noteSegment = (): void => {
+      segment = made.region.words[SuperWord.openSegment]! - 1
+    }
+    steps[step]!(store, () => {
+      noteSegment()
+      const writers = store.segments.writers(segment)
+      flood(other)
+      if (writers === 0) return
+      expect(store.segments.writers(segment)).toBe(1)
+      expect(store.segments.state(segment)).toBe(SegmentState.queued)
+    })
+    const value = valueOf(99, 5_000)
+    setOf(store, 'mine', value)
+    expect(segment).not.toBe(NO_SEGMENT)
+    const found = read(store, 'mine')
+    const afterwards = step === 'after it has left'
+    if (!afterwards) expect(found?.value.equals(value)).toBe(true)
+    else expect(found === undefined || found.value.equals(value)).toBe(true)
+    made.verify()
+    flood(other)
+    expect(read(store, 'mine')).toBeUndefined()
+    for (let i = 2_990; i < 3_000; i += 1) {
+      expect(read(store, `flood-${i}`)!.value.equals(valueOf(i, 9_000))).toBe(true)
+    }
+    made.verify()
+  })
+
+  test('a flood of large values leaves it alone too', () => {
+    const made = makeStore()
+    const other = made.another()
+    steps[step]!(made.store, () => {
+      for (let i = 0; i < 200; i += 1) setOf(other, `large-${i}`, valueOf(i, 150_000))
+    })
+    const value = valueOf(42, 16_000)
+    setOf(made.store, 'mine', value)
+    const found = read(made.store, 'mine')
+    expect(found === undefined || found.value.equals(value)).toBe(true)
+    made.verify()
+  })
+
+  test('another thread storing the same key: one of both values, whole', () => {
+    const made = makeStore()
+    const other = made.another()
+    steps[step]!(made.store, () => setOf(other, 'mine', valueOf(2, 3_000)))
+    setOf(made.store, 'mine', valueOf(1, 5_000))
+    const late = step === 'after the link' || step.includes('leave') || step.includes('left')
+    const expected = late ? valueOf(2, 3_000) : valueOf(1, 5_000)
+    expect(read(other, 'mine')!.value.equals(expected)).toBe(true)
+    made.verify()
+  })
+})
+
+test('a segment whose number a writer still holds may be freed and used again', () => {
+  const made = makeStore()
+  const other = made.another()
+  const { words } = made.region
+  setOf(made.store, 'mine', 'old')
+  const held = words[SuperWord.openSegment]!
+  const load = Atomics.load.bind(Atomics)
+  let tricked = false
+  // The writer reads which segment is open, and then sleeps through the whole life of that segment.
+  const spy = vi.spyOn(Atomics, 'load').mockImplementation(((array: Uint32Array, at: number) => {
+    const value = load(array, at)
+    if (tricked || array !== words || at !== SuperWord.openSegment) return value
+    tricked = true
+    flood(other)
+    return held
+  }) as typeof Atomics.load)
+  const value = valueOf(5, 4_000)
+  setOf(made.store, 'mine', value)
+  spy.mockRestore()
+  expect(tricked).toBe(true)
+  expect(read(other, 'mine')!.value.equals(value)).toBe(true)
+  made.verify()
+})
+
+function makeLarge(): { made: TestStore; other: Store; value: Buffer } {
+  const made = makeStore()
+  const value = valueOf(1, 200_000)
+  setOf(made.store, 'large', value)
+  return { made, other: made.another(), value }
+}
+
+describe('a large value', () => {
+  test('evicted while another thread unlinks it is freed once', () => {
+    const { made, other } = makeLarge()
+    let ran = false
+    around(made.store.segments, 'isChain', 'before', () => {
+      ran = other.remove(Buffer.from('large'), 0, 5)
+    })
+    flood(made.store)
+    expect(ran).toBe(true)
+    made.verify()
+  })
+
+  test('evicted while another thread pins it stays whole until the unpin', () => {
+    const { made, other, value } = makeLarge()
+    let head = NO_SEGMENT
+    around(made.store.segments, 'isChain', 'before', () => {
+      head = other.large.headOf(other.find(Buffer.from('large'), 0, 5))
+      expect(other.segments.pin(head)).toBe(true)
+      other.unlock()
+    })
+    flood(made.store)
+    expect(head).not.toBe(NO_SEGMENT)
+    expect(read(made.store, 'large')).toBeUndefined()
+    const copy = Buffer.alloc(value.length)
+    other.large.read(head, 0, copy, 0, copy.length)
+    expect(copy.equals(value)).toBe(true)
+    other.segments.unpin(head)
+    made.verify()
+  })
+
+  test('unpinned for the last time while it is being evicted is freed once', () => {
+    const { made, other } = makeLarge()
+    const head = other.large.headOf(other.find(Buffer.from('large'), 0, 5))
+    other.unlock()
+    around(made.store.segments, 'isChain', 'after', () => {
+      expect(other.segments.pin(head)).toBe(true)
+    })
+    around(made.store.segments, 'finishEvictingChain', 'before', () => other.segments.unpin(head))
+    flood(made.store)
+    made.verify()
+  })
+
+  test('filled while others flood memory is private and stays whole', () => {
+    const made = makeStore()
+    const other = made.another()
+    const value = valueOf(9, 300_000)
+    const put = putOf('private', value)
+    const head = made.store.openLarge(put)
+    for (let at = 0; at < value.length; at += 50_000) {
+      flood(other, 16_000)
+      made.store.large.fill(head, at, value, at, Math.min(50_000, value.length - at))
+    }
+    expect(made.store.linkLarge(put, head)).toBe(Outcome.stored)
+    expect(read(other, 'private')!.value.equals(value)).toBe(true)
+    made.verify()
+  })
+})
+
+describe('read, modify, write', () => {
+  const append = { mode: PutMode.append }
+
+  test('an append starts over when another thread has changed the value', () => {
+    const made = makeStore()
+    const other = made.another()
+    setOf(made.store, 'a', 'one')
+    around(made.store.segments, 'reserve', 'before', () => setOf(other, 'a', 'two'))
+    expect(made.store.put(putOf('a', '+', append))).toBe(Outcome.stored)
+    expect(readText(other, 'a')).toBe('two+')
+  })
+
+  test('an append is not stored when another thread has deleted or flushed the value', () => {
+    const made = makeStore()
+    const other = made.another()
+    setOf(made.store, 'a', 'one')
+    around(made.store.segments, 'reserve', 'before', () => other.remove(Buffer.from('a'), 0, 1))
+    expect(made.store.put(putOf('a', '+', append))).toBe(Outcome.notStored)
+    setOf(made.store, 'b', 'one')
+    const third = made.another()
+    around(third.segments, 'reserve', 'before', () => other.flush(0))
+    expect(third.put(putOf('b', '+', append))).toBe(Outcome.notStored)
+    expect(read(other, 'b')).toBeUndefined()
+    made.verify()
+  })
+
+  test('an incr that grows starts over when another thread has changed the number', () => {
+    const made = makeStore()
+    const other = made.another()
+    setOf(made.store, 'n', '9')
+    around(made.store.segments, 'reserve', 'before', () => {
+      expect(other.arithmetic(putOf('n', ''), 90n, true)).toBe(Outcome.stored)
+    })
+    expect(made.store.arithmetic(putOf('n', ''), 1n, true)).toBe(Outcome.stored)
+    expect(made.store.number).toBe(100n)
+    expect(readText(other, 'n')).toBe('100')
+  })
+
+  test('a touch between the look and the link of an append is not lost', () => {
+    const made = makeStore()
+    const other = made.another()
+    made.store.put(putOf('a', 'one', { exptime: NOW + 10 }))
+    around(made.store.segments, 'reserve', 'before', () => {
+      other.items.setExptime(other.find(Buffer.from('a'), 0, 1), NOW + 1000)
+      other.unlock()
+    })
+    expect(made.store.put(putOf('a', '+', append))).toBe(Outcome.stored)
+    expect(read(other, 'a')).toMatchObject({ exptime: NOW + 1000 })
+  })
+
+  test('a flush during the link of an append is not survived by what stood there before', () => {
+    const made = makeStore()
+    const other = made.another()
+    setOf(made.store, 'a', 'one')
+    around(made.store.segments, 'removeLive', 'before', () => other.flush(0))
+    made.store.put(putOf('a', '+', append))
+    expect(read(other, 'a')).toBeUndefined()
+  })
+})
+
+test('of two flushes at once the later one counts', () => {
+  const made = makeStore()
+  const other = made.another()
+  const { longs } = made.region
+  setOf(made.store, 'before', 'x')
+  const load = Atomics.load.bind(Atomics)
+  let interrupted = false
+  const spy = vi.spyOn(Atomics, 'load').mockImplementation(((array: BigUint64Array, at: number) => {
+    const value = load(array, at)
+    if (interrupted || array !== longs || at !== SuperWord.cas / 2) return value
+    interrupted = true
+    setOf(other, 'between', 'y')
+    other.flush(0)
+    return value
+  }) as typeof Atomics.load)
+  made.store.flush(0)
+  spy.mockRestore()
+  expect(read(made.store, 'before')).toBeUndefined()
+  expect(read(made.store, 'between')).toBeUndefined()
+})

@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest'
+import { canMap, createRegion, openRegion } from '../../../src/store/region.ts'
+
+const GIB = 1024 ** 3
+
+test('koffi maps memory on this machine', () => {
+  expect(canMap()).toBe(process.platform === 'linux')
+})
+
+describe.each(['shared', 'mapped'] as const)('%s memory', kind => {
+  test('is zero, and one memory through every view and every opening', () => {
+    const region = createRegion(65536, kind)
+    expect(region.kind).toBe(kind)
+    expect(region.bytes.length).toBe(65536)
+    expect(region.words.length).toBe(16384)
+    expect(region.longs.length).toBe(8192)
+    expect(region.bytes.every(byte => byte === 0)).toBe(true)
+    const other = openRegion(region.handle)
+    region.words[5] = 0xdeadbeef
+    expect(other.bytes[20]).toBe(0xef)
+    expect(other.longs[2]).toBe(0xdeadbeef00000000n)
+    expect(Atomics.add(other.longs, 2, 1n)).toBe(0xdeadbeef00000000n)
+    expect(region.words[4]).toBe(1)
+  })
+
+  test('regions are apart from each other', () => {
+    const first = createRegion(65536, kind)
+    const second = createRegion(65536, kind)
+    first.bytes.fill(1)
+    expect(second.bytes.every(byte => byte === 0)).toBe(true)
+  })
+})
+
+test('memory that nobody has touched costs nothing: 64 GiB, written at both ends', () => {
+  const region = createRegion(64 * GIB, 'mapped')
+  const last = region.bytes.length - 1
+  region.bytes[0] = 1
+  region.bytes[last] = 2
+  expect(region.bytes.length).toBe(64 * GIB)
+  expect(region.words[region.words.length - 1]).toBe(2 * 2 ** 24)
+  region.bytes.copyWithin(last - 8, 0, 1)
+  expect(region.bytes[last - 8]).toBe(1)
+})
+
+test('memory that the kernel does not have is an error, not a crash', () => {
+  expect(() => createRegion(2 ** 47, 'mapped')).toThrow('Cannot map 140737488355328 bytes')
+})
