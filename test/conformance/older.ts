@@ -20,6 +20,7 @@ export const Older = {
   loginPipelined: 'without a login, answers to pipelined commands were lost',
   loginShort: 'a short line without a login was refused, not a reason to close',
   loginSpaces: 'spaces around a login were ignored',
+  firstCas: 'cas uniques counted from 1',
   nul: 'a NUL byte ended the line',
 } as const
 export type Older = (typeof Older)[keyof typeof Older]

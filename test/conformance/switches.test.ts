@@ -1,6 +1,7 @@
 // -C (no cas uniques) and -F (no flush_all).
 
 import { conformance, transcript } from '../support/transcript.ts'
+import { Older } from './older.ts'
 
 const DENIED = 'CLIENT_ERROR flush_all not allowed\r\n'
 
@@ -50,24 +51,32 @@ conformance({
   // The first item ever is what is looked at.
   restart: true,
   transcripts: [
-    transcript('count from 2, by one for every item linked and every number changed', [
-      ['set a 0 0 1\r\n1\r\n', 'STORED\r\n'],
-      ['gets a\r\n', 'VALUE a 0 1 2\r\n1\r\nEND\r\n'],
-      ['cas a 0 0 1 3\r\nx\r\n', 'EXISTS\r\n'],
-      ['add a 0 0 1\r\nx\r\n', 'NOT_STORED\r\n'],
-      ['cas a 0 0 1 2\r\n2\r\n', 'STORED\r\n'],
-      ['touch a 0\r\n', 'TOUCHED\r\n'],
-      ['gets a\r\n', 'VALUE a 0 1 3\r\n2\r\nEND\r\n'],
-      ['append a 0 0 1\r\n5\r\n', 'STORED\r\n'],
-      ['gats 0 a\r\n', 'VALUE a 0 2 4\r\n25\r\nEND\r\n'],
-      ['add b 0 0 1\r\nb\r\n', 'STORED\r\n'],
-      ['gets a b\r\n', 'VALUE a 0 2 4\r\n25\r\nVALUE b 0 1 5\r\nb\r\nEND\r\n'],
-    ]),
-    transcript('incr counts one', [
-      ['set n 0 0 1\r\n1\r\n', 'STORED\r\n'],
-      ['incr n 1\r\n', '2\r\n'],
-      ['decr n 1\r\n', '1\r\n'],
-      ['gets n\r\n', 'VALUE n 0 1 4\r\n1\r\nEND\r\n'],
-    ]),
+    transcript(
+      'count from 2, by one for every item linked and every number changed',
+      [
+        ['set a 0 0 1\r\n1\r\n', 'STORED\r\n'],
+        ['gets a\r\n', 'VALUE a 0 1 2\r\n1\r\nEND\r\n'],
+        ['cas a 0 0 1 3\r\nx\r\n', 'EXISTS\r\n'],
+        ['add a 0 0 1\r\nx\r\n', 'NOT_STORED\r\n'],
+        ['cas a 0 0 1 2\r\n2\r\n', 'STORED\r\n'],
+        ['touch a 0\r\n', 'TOUCHED\r\n'],
+        ['gets a\r\n', 'VALUE a 0 1 3\r\n2\r\nEND\r\n'],
+        ['append a 0 0 1\r\n5\r\n', 'STORED\r\n'],
+        ['gats 0 a\r\n', 'VALUE a 0 2 4\r\n25\r\nEND\r\n'],
+        ['add b 0 0 1\r\nb\r\n', 'STORED\r\n'],
+        ['gets a b\r\n', 'VALUE a 0 2 4\r\n25\r\nVALUE b 0 1 5\r\nb\r\nEND\r\n'],
+      ],
+      { notOnMemcached: Older.firstCas },
+    ),
+    transcript(
+      'incr counts one',
+      [
+        ['set n 0 0 1\r\n1\r\n', 'STORED\r\n'],
+        ['incr n 1\r\n', '2\r\n'],
+        ['decr n 1\r\n', '1\r\n'],
+        ['gets n\r\n', 'VALUE n 0 1 4\r\n1\r\nEND\r\n'],
+      ],
+      { notOnMemcached: Older.firstCas },
+    ),
   ],
 })
