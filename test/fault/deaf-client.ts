@@ -33,6 +33,7 @@ export class DeafClient {
       this.#socket.on('data', (piece: Buffer) => {
         if (take(piece)) resolve()
       })
+      this.#socket.resume()
     })
   }
 
