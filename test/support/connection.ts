@@ -56,10 +56,6 @@ export class TestConnection {
     return this.#ended
   }
 
-  get localPort(): number {
-    return this.#socket.localPort ?? 0
-  }
-
   /** Hands the bytes to the kernel in one piece. */
   async send(bytes: Bytes): Promise<void> {
     if (this.#ended) return

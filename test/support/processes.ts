@@ -68,7 +68,7 @@ export function startMemcached(
   flags: readonly string[] = [],
   options: StartOptions = {},
 ): Promise<ServerProcess> {
-  requireMemcached()
+  memcachedVersion()
   return startServer('memcached', [...asUser(), ...withPort(flags)], options)
 }
 
@@ -101,14 +101,10 @@ export async function runMemring(
   return { ...status, output: output() }
 }
 
-/** The version that `memcached` on this machine reports, for example `1.6.18`. */
-export function memcachedVersion(): string {
-  return requireMemcached()
-}
-
 let knownVersion: string | undefined
 
-function requireMemcached(): string {
+/** The version that `memcached` on this machine reports; throws if there is none. */
+export function memcachedVersion(): string {
   if (knownVersion !== undefined) return knownVersion
   const result = spawnSync('memcached', ['-V'], { encoding: 'utf8' })
   const version = /memcached (\S+)/.exec(result.stdout ?? '')?.[1]
