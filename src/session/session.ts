@@ -3,9 +3,9 @@
  * the peer takes them, and closes in order. It knows no socket (net/transport.ts) and no store
  * (executor.ts); what the bytes mean is its protocol's business.
  *
- *   reading ──output full, peer behind, or executor's window full──▶ blocked ──drain / resume──▶
- *   reading
- *      └──────quit, protocol violation, peer's end──────▶ closing ──last reply sent──▶ closed
+ *   reading ◀──drain, resume── blocked        output full, peer behind, executor's window full:
+ *      │  └───────────────────────▶             nothing more is parsed, the socket is not read
+ *      └──quit, protocol violation, peer's end──▶ closing ──last reply sent──▶ closed
  */
 import { OUTPUT_BYTES, type Output, REPLY_ROOM } from '../protocol/output.ts'
 import type { Stream, StreamHandler } from '../net/transport.ts'

@@ -46,16 +46,21 @@ export class Eviction {
   }
 
   #makeRoom(): boolean {
-    if (!this.#parts.evict) return this.#parts.segments.freeDead()
-    if (this.#emptyOldest()) return true
+    if (this.#freeSome()) return true
     // Everything that is left may stand in the open segment.
     this.#parts.segments.sealOpen()
-    return this.#emptyOldest()
+    return this.#freeSome()
   }
 
-  #emptyOldest(): boolean {
+  /** Without eviction only what serves nobody may go: no live item, or all flushed. */
+  #freeSome(): boolean {
+    if (this.#parts.evict) return this.#emptyOldest(false)
+    return this.#parts.segments.freeDead() || this.#emptyOldest(true)
+  }
+
+  #emptyOldest(flushedOnly: boolean): boolean {
     const { items, segments } = this.#parts
-    const segment = segments.takeOldest()
+    const segment = segments.takeOldest(flushedOnly)
     if (segment === NO_SEGMENT) return false
     let item = segments.firstWord(segment)
     if (segments.isChain(segment)) {

@@ -2,8 +2,9 @@
  * The hash index: where a key's item is. One bucket is one cache line of 16 words:
  *
  *   word 0,1  slot 0 … 12,13  slot 6     14  lock (of a main bucket)     15  chain
- *   slot      even word: tag (16 bits) · frequency (8) · location high (8)     odd word: location
- *   low chain     overflow bucket index + 1, 0 = none
+ *   slot      even word: tag (16 bits) · frequency (8) · location high (8)
+ *             odd word:  location low
+ *   chain     overflow bucket index + 1, 0 = none
  *
  * A location is an item's word (items.ts); location 0 is an empty slot. A bucket whose chain is
  * full gives up its first slot: the index is bounded, like everything else.

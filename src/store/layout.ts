@@ -2,9 +2,9 @@
  * The memory map of a store, and where each part begins. Everything lies inside `-m`.
  *
  *   0            superblock   4 KiB: counters and words that all threads share (drawn below)
- *   metaAt       segment metadata, 64 bytes a segment (segments.ts draws them)
- *   indexAt      hash buckets, 64 bytes each: main buckets, then the overflow buckets
- *   (hash-index.ts) segmentsAt   segments of one size, a power of two
+ *   metaAt       segment metadata, 64 bytes a segment (segment-lists.ts draws them)
+ *   indexAt      hash buckets, 64 bytes each: main, then overflow buckets (hash-index.ts)
+ *   segmentsAt   segments of one size, a power of two
  *
  * Superblock, 4-byte words (64-byte lines for what different threads write):
  *   0  cas counter low   1  high                     any thread, atomically
@@ -14,7 +14,8 @@
  *   21 segments of private chains                    under the segment lock
  *   24 segments pinned by readers                    atomically
  *   32 open segment (id + 1)                         written under the segment lock, read by all
- *   48 flush point low  49 high (a float64)          items whose cas is not above it are gone
+ *   22 sequence of the segment taken last             under the segment lock
+ *   48 flushed up to this sequence                   written under the segment lock, read by all
  *   50 pending flush: unix seconds, 0 = none         any thread, compare-and-swap
  *   64 overflow bucket next, 65 overflow free head   under the overflow lock (66)
  */
@@ -30,9 +31,10 @@ export const SuperWord = {
   queueTail: 19,
   freeCount: 20,
   privateCount: 21,
+  sequence: 22,
   pinnedCount: 24,
   openSegment: 32,
-  flushPoint: 48,
+  flushedUpTo: 48,
   flushAt: 50,
   overflowNext: 64,
   overflowFree: 65,
@@ -97,4 +99,4 @@ export function layoutOf(memoryBytes: number): Layout {
 // Invariants
 assert(SEGMENT_MIN_BYTES >= 2 * INLINE_VALUE_MAX, 'the largest inline item fits a segment')
 assert(META_BYTES % 64 === 0, 'metadata of two segments never share a cache line')
-assert(SuperWord.flushPoint % 2 === 0 && SuperWord.cas % 2 === 0, '64-bit words are aligned')
+assert(SuperWord.cas % 2 === 0, 'the 64-bit cas counter is aligned')

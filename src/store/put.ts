@@ -1,6 +1,16 @@
 /** What can be stored and what can come of it: the words that a store and its owner share. */
-export const PutMode = { set: 0, add: 1, replace: 2, append: 3, prepend: 4, cas: 5 } as const
+export const PutMode = {
+  set: 0,
+  add: 1,
+  replace: 2,
+  append: 3,
+  prepend: 4,
+  cas: 5,
+} as const
 export type PutMode = (typeof PutMode)[keyof typeof PutMode]
+
+/** As cas, and what is there keeps its exptime (it may have been touched meanwhile). Internal. */
+export const REWRITE = 6
 
 export const Outcome = {
   stored: 0,
@@ -27,9 +37,9 @@ export const StoreCounter = {
 } as const
 export const STORE_COUNTERS = 8
 
-/** One thing to store. Keys are 1–250 bytes; the cas halves matter to `cas` only. */
+/** One thing to store. Keys are 1–250 bytes; the cas halves matter to `cas` and REWRITE only. */
 export type Put = {
-  mode: PutMode
+  mode: PutMode | typeof REWRITE
   key: Uint8Array
   keyAt: number
   keySize: number

@@ -6,7 +6,7 @@
 import { copyBytes } from '../base/bytes.ts'
 import { itemSize } from '../base/item-size.ts'
 import { addDelta, readDecimal } from './decimal.ts'
-import { Outcome, type Put, PutMode } from './put.ts'
+import { Outcome, type Put, PutMode, REWRITE } from './put.ts'
 import type { Store } from './store.ts'
 
 const NEEDS_ROOM = -1
@@ -120,5 +120,5 @@ function replaceUnchanged(
   put: Put,
   old: { casLow: number; casHigh: number },
 ): Outcome {
-  return store.put({ ...put, mode: PutMode.cas, casLow: old.casLow, casHigh: old.casHigh })
+  return store.put({ ...put, mode: REWRITE, casLow: old.casLow, casHigh: old.casHigh })
 }

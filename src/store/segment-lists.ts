@@ -8,6 +8,7 @@
  *   4 live items   5 live words                                     atomically, under a bucket lock
  *   6 chain   next segment of a large value (id + 1)                while private, then read only
  *   7 pins    readers of a large value; bit 31: unlinked            atomically
+ *   8 sequence   the how-manieth segment taken this is             under the segment lock
  *
  * The lists are changed with the segment lock held.
  */
@@ -23,6 +24,7 @@ export const MetaWord = {
   liveWords: 5,
   chain: 6,
   pins: 7,
+  sequence: 8,
 } as const
 const META_WORDS = 16
 
@@ -105,6 +107,9 @@ export class SegmentLists {
     words[SuperWord.freeHead] = words[meta + MetaWord.next]!
     words[SuperWord.freeCount] = words[SuperWord.freeCount]! - 1
     words[meta + MetaWord.state] = state
+    // What a flush spares is what was taken after it.
+    words[SuperWord.sequence] = words[SuperWord.sequence]! + 1
+    words[meta + MetaWord.sequence] = words[SuperWord.sequence]!
     words[meta + MetaWord.next] = 0
     words[meta + MetaWord.previous] = 0
     return segment

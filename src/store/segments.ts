@@ -25,6 +25,7 @@ const {
   liveWords: LIVE_WORDS,
   chain: CHAIN,
   pins: PINS,
+  sequence: SEQUENCE,
 } = MetaWord
 const { usedMask: USED_MASK, sealed: SEALED, writer: WRITER } = Tail
 const UNLINKED = 2 ** 31
@@ -139,28 +140,43 @@ export class Segments {
     }
   }
 
-  /** Seals the open segment although nothing is free, so that it can be evicted itself. */
+  /** Seals the open segment although it has room: so that it can be evicted, or flushed. */
   sealOpen(): void {
     this.#locks.lock(SuperWord.segmentLock)
-    try {
-      const current = this.#words[SuperWord.openSegment]! - 1
-      if (current < 0) return
-      Atomics.store(this.#words, SuperWord.openSegment, 0)
-      this.#seal(current)
-    } finally {
-      this.#locks.unlock(SuperWord.segmentLock)
-    }
+    this.#sealOpenLocked()
+    this.#locks.unlock(SuperWord.segmentLock)
   }
 
-  /** Takes the oldest segment that can be emptied off the queue, or NO_SEGMENT. */
-  takeOldest(): number {
+  /**
+   * Everything in segments taken until now is gone at once; what is stored from now on is in
+   * others. A copy keeps its fate: made before, it lies in a segment that goes too.
+   */
+  flush(): void {
+    this.#locks.lock(SuperWord.segmentLock)
+    Atomics.store(this.#words, SuperWord.flushedUpTo, this.#words[SuperWord.sequence]!)
+    this.#sealOpenLocked()
+    this.#locks.unlock(SuperWord.segmentLock)
+  }
+
+  /** Whether a flush has made everything in an item's segment invisible. */
+  isFlushed(item: number): boolean {
+    const upTo = this.#words[SuperWord.flushedUpTo]!
+    return upTo !== 0 && this.#sequence(this.segmentOf(item)) <= upTo
+  }
+
+  /**
+   * Takes the oldest segment that can be emptied off the queue, or NO_SEGMENT.
+   * @param flushedOnly leaves alone what still has something to serve.
+   */
+  takeOldest(flushedOnly = false): number {
     this.#locks.lock(SuperWord.segmentLock)
     try {
       let segment = this.#words[SuperWord.queueHead]! - 1
       while (segment >= 0) {
         const meta = this.#lists.meta(segment)
         const pinned = (Atomics.load(this.#words, meta + PINS) & ~UNLINKED) !== 0
-        if (this.writers(segment) === 0 && !pinned) {
+        const wanted = !flushedOnly || this.isFlushed(this.firstWord(segment))
+        if (wanted && this.writers(segment) === 0 && !pinned) {
           this.#lists.unqueue(segment)
           this.#words[meta + STATE] = SegmentState.evicting
           return segment
@@ -230,9 +246,10 @@ export class Segments {
     if (Atomics.sub(this.#words, meta + LIVE_ITEMS, 1) === 1) this.#freeIfDead(segment)
   }
 
-  /** Whether private chains may take `count` segments more: at most half of all. */
+  /** Whether private chains may take `count` segments more: half of all, or one alone any. */
   mayTakeChain(count: number): boolean {
-    return this.#words[SuperWord.privateCount]! + count <= this.#layout.segmentCount / 2
+    const taken = this.#words[SuperWord.privateCount]!
+    return taken === 0 || taken + count <= this.#layout.segmentCount / 2
   }
 
   /**
@@ -275,13 +292,14 @@ export class Segments {
   }
 
   /**
-   * A reader keeps a large value's memory; false when readers hold a quarter of all segments
-   * already. Caller holds the item's bucket lock, and calls `unpin` later without it.
+   * A reader keeps a large value's memory; false when that would make it more than a quarter of all
+   * segments that readers hold (one reader alone may always). Caller holds the item's bucket lock,
+   * and calls `unpin` later without it.
    */
   pin(head: number): boolean {
     const size = this.#chainLength(head)
-    const pinned = Atomics.add(this.#words, SuperWord.pinnedCount, size) + size
-    if (pinned > this.#layout.segmentCount / 4) {
+    const before = Atomics.add(this.#words, SuperWord.pinnedCount, size)
+    if (before > 0 && before + size > this.#layout.segmentCount / 4) {
       Atomics.sub(this.#words, SuperWord.pinnedCount, size)
       return false
     }
@@ -299,6 +317,17 @@ export class Segments {
   unlinkChain(head: number): void {
     const before = Atomics.or(this.#words, this.#lists.meta(head) + PINS, UNLINKED)
     if (before === 0) this.#releaseChain(head)
+  }
+
+  #sequence(segment: number): number {
+    return this.#words[this.#lists.meta(segment) + SEQUENCE]!
+  }
+
+  #sealOpenLocked(): void {
+    const current = this.#words[SuperWord.openSegment]! - 1
+    if (current < 0) return
+    Atomics.store(this.#words, SuperWord.openSegment, 0)
+    this.#seal(current)
   }
 
   #releaseChain(head: number): void {

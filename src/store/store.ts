@@ -17,7 +17,15 @@ import { type Layout, SuperWord } from './layout.ts'
 import { Locks } from './locks.ts'
 import type { Region } from './region.ts'
 import { NO_SEGMENT, Segments } from './segments.ts'
-import { Miss, Outcome, type Put, PutMode, StoreCounter, type StoreOptions } from './put.ts'
+import {
+  Miss,
+  Outcome,
+  type Put,
+  PutMode,
+  REWRITE,
+  StoreCounter,
+  type StoreOptions,
+} from './put.ts'
 import { addTo, concat } from './read-modify-write.ts'
 
 export class Store {
@@ -40,11 +48,11 @@ export class Store {
 
   readonly #region: Region
   readonly #words: Uint32Array
-  readonly #flushPoint: Float64Array
   readonly #hash: KeyHash
   readonly #eviction: Eviction
   readonly #counters: Float64Array
   readonly #itemSizeMax: number
+  readonly #evict: boolean
   readonly #casScratch = new BigUint64Array(1)
   readonly #casHalves = new Uint32Array(this.#casScratch.buffer)
   #bucket = 0
@@ -56,9 +64,9 @@ export class Store {
     this.#words = words
     this.bytes = region.bytes
     this.layout = layout
-    this.#flushPoint = new Float64Array(region.words.buffer, SuperWord.flushPoint * 4, 1)
     this.#counters = options.counters
     this.#itemSizeMax = options.itemSizeMax
+    this.#evict = options.evict
     this.locks = new Locks(words, region.yieldCpu)
     this.items = new Items(words)
     this.segments = new Segments(words, this.locks, layout)
@@ -178,7 +186,7 @@ export class Store {
    */
   flush(at: number): void {
     Atomics.store(this.#words, SuperWord.flushAt, at)
-    if (at === 0) this.#flushNow()
+    if (at === 0) this.segments.flush()
   }
 
   /** Once a turn: carries out a flush that has come due. */
@@ -186,7 +194,7 @@ export class Store {
     this.now = now
     const at = this.#words[SuperWord.flushAt]!
     if (at === 0 || now < at) return
-    if (Atomics.compareExchange(this.#words, SuperWord.flushAt, at, 0) === at) this.#flushNow()
+    if (Atomics.compareExchange(this.#words, SuperWord.flushAt, at, 0) === at) this.segments.flush()
   }
 
   /** Whether an item is past its time or flushed. Caller holds its bucket lock. */
@@ -196,8 +204,7 @@ export class Store {
       this.miss = Miss.expired
       return true
     }
-    const flushPoint = this.#flushPoint[0]!
-    if (flushPoint === 0 || this.#casNumber(item) > flushPoint) return false
+    if (!this.segments.isFlushed(item)) return false
     this.miss = Miss.flushed
     return true
   }
@@ -208,14 +215,6 @@ export class Store {
     return this.items.valueAt(item) - item * 4 + this.items.valueSize(item)
   }
 
-  #flushNow(): void {
-    this.#flushPoint[0] = Number(Atomics.load(this.#region.longs, SuperWord.cas / 2))
-  }
-
-  #casNumber(item: number): number {
-    return this.items.casHigh(item) * 4294967296 + this.items.casLow(item)
-  }
-
   #findLocked(key: Uint8Array, keyAt: number, keySize: number): number {
     this.miss = Miss.absent
     const slot = this.index.find(this.#bucket, this.#hash, key, keyAt, keySize)
@@ -223,8 +222,7 @@ export class Store {
     if (slot === NO_SLOT) return 0
     const item = this.index.location(slot)
     if (!this.isDead(item)) return item
-    this.#count(StoreCounter.reclaimed, 1)
-    if (!this.items.isFetched(item)) this.#count(StoreCounter.expiredUnfetched, 1)
+    this.#countReclaimed(item)
     this.#unlink(this.#bucket, slot)
     this.#slot = NO_SLOT
     return 0
@@ -233,13 +231,13 @@ export class Store {
   #judge(put: Put, item: number): Outcome {
     if (item === 0) {
       if (put.mode === PutMode.set || put.mode === PutMode.add) return Outcome.stored
-      return put.mode === PutMode.cas ? Outcome.notFound : Outcome.notStored
+      return put.mode >= PutMode.cas ? Outcome.notFound : Outcome.notStored
     }
     if (put.mode === PutMode.add) {
       this.items.markFetched(item, this.now)
       return Outcome.notStored
     }
-    if (put.mode !== PutMode.cas) return Outcome.stored
+    if (put.mode < PutMode.cas) return Outcome.stored
     const { items } = this
     const same = items.casLow(item) === put.casLow && items.casHigh(item) === put.casHigh
     return same ? Outcome.stored : Outcome.exists
@@ -269,16 +267,23 @@ export class Store {
   /** `size`: words of an inline item, 0 for a large one. */
   #link(put: Put, item: number, size: number): Outcome {
     const found = this.find(put.key, put.keyAt, put.keySize)
-    const verdict = this.#judge(put, found)
-    if (verdict === Outcome.stored) this.#linkLocked(item, size)
+    let verdict = this.#judge(put, found)
+    if (verdict === Outcome.stored) {
+      if (put.mode === REWRITE) this.items.setExptime(item, this.items.exptime(found))
+      if (!this.#linkLocked(item, size)) verdict = Outcome.noMemory
+    }
     this.unlock()
     return verdict
   }
 
-  /** Links over the slot that was found, or an empty one. Caller holds the bucket lock. */
-  #linkLocked(item: number, size: number): void {
+  /**
+   * Links over the slot that was found, or an empty one; false when there is none and nothing may
+   * be evicted for it. Caller holds the bucket lock.
+   */
+  #linkLocked(item: number, size: number): boolean {
     if (this.#slot !== NO_SLOT) this.#unlinkItem(this.index.location(this.#slot))
     else this.#slot = this.#slotFor(this.#bucket)
+    if (this.#slot === NO_SLOT) return false
     this.stampCas(item)
     this.index.set(this.#slot, this.#hash, item)
     if (size === 0) this.segments.queueChain(this.large.headOf(item))
@@ -286,11 +291,12 @@ export class Store {
     this.#count(StoreCounter.currItems, 1)
     this.#count(StoreCounter.totalItems, 1)
     this.#count(StoreCounter.bytes, this.itemBytes(item))
+    return true
   }
 
   #slotFor(bucket: number): number {
     const slot = this.index.emptySlot(bucket)
-    if (slot !== NO_SLOT) return slot
+    if (slot !== NO_SLOT || !this.#evict) return slot
     this.#countEviction(this.index.location(bucket))
     this.#unlinkItem(this.index.location(bucket))
     return bucket
@@ -310,13 +316,20 @@ export class Store {
   }
 
   #evictSlot(bucket: number, slot: number): void {
-    this.#countEviction(this.index.location(slot))
+    const item = this.index.location(slot)
+    if (this.isDead(item)) this.#countReclaimed(item)
+    else this.#countEviction(item)
     this.#unlink(bucket, slot)
   }
 
   #countEviction(item: number): void {
     this.#count(StoreCounter.evictions, 1)
     if (!this.items.isFetched(item)) this.#count(StoreCounter.evictedUnfetched, 1)
+  }
+
+  #countReclaimed(item: number): void {
+    this.#count(StoreCounter.reclaimed, 1)
+    if (!this.items.isFetched(item)) this.#count(StoreCounter.expiredUnfetched, 1)
   }
 
   #outOfMemory(put: Put): Outcome {
