@@ -48,7 +48,7 @@ export class Eviction {
   #makeRoom(): boolean {
     if (this.#freeSome()) return true
     // Everything that is left may stand in the open segment.
-    this.#parts.segments.sealOpen()
+    this.#parts.segments.sealOpen(!this.#parts.evict)
     return this.#freeSome()
   }
 

@@ -140,10 +140,14 @@ export class Segments {
     }
   }
 
-  /** Seals the open segment although it has room: so that it can be evicted, or flushed. */
-  sealOpen(): void {
+  /**
+   * Seals the open segment although it may have room, so that it can be emptied.
+   * @param deadOnly leaves it alone while it has a live item.
+   */
+  sealOpen(deadOnly = false): void {
     this.#locks.lock(SuperWord.segmentLock)
-    this.#sealOpenLocked()
+    const current = this.#words[SuperWord.openSegment]! - 1
+    if (!deadOnly || (current >= 0 && this.#isDead(current))) this.#sealOpenLocked()
     this.#locks.unlock(SuperWord.segmentLock)
   }
 
