@@ -25,8 +25,8 @@ function survivors(made: TestStore, count: number, sizeOf: (i: number) => number
 type Mix = { name: string; count: number; sizeOf: (i: number) => number }
 
 const mixes: readonly Mix[] = [
-  { name: 'empty values', count: 400_000, sizeOf: () => 0 },
-  { name: 'small values', count: 300_000, sizeOf: i => 40 + (i % 50) },
+  { name: 'empty values', count: 160_000, sizeOf: () => 0 },
+  { name: 'small values', count: 140_000, sizeOf: i => 40 + (i % 50) },
   { name: 'the largest inline values', count: 2_000, sizeOf: () => INLINE_VALUE_MAX },
   { name: 'all large, one segment', count: 1_000, sizeOf: i => INLINE_VALUE_MAX + 1 + i },
   { name: 'all large, up to 1 MiB', count: 120, sizeOf: i => 100_000 + ((i * 37_777) % 900_000) },

@@ -9,9 +9,12 @@ import { NO_SEGMENT, SegmentState } from '../../../src/store/segments.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { makeStore, NOW, putOf, read, readText, setOf, type TestStore, valueOf } from './support.ts'
 
+/** 13 MB of the smallest values that a flood is made of, into memory of 8 MB. */
+const FLOOD = 1_500
+
 /** Fills memory several times over; whatever is there and unprotected goes. */
 function flood(store: Store, size = 9_000): void {
-  for (let i = 0; i < 3_000; i += 1) setOf(store, `flood-${i}`, valueOf(i, size))
+  for (let i = 0; i < FLOOD; i += 1) setOf(store, `flood-${i}`, valueOf(i, size))
 }
 
 type Hook = (store: Store, run: () => void) => void
@@ -74,7 +77,7 @@ describe.each(Object.keys(steps))('a writer loses the processor %s', step => {
     made.verify()
     flood(other)
     expect(read(store, 'mine')).toBeUndefined()
-    for (let i = 2_990; i < 3_000; i += 1) {
+    for (let i = 2_990; i < FLOOD; i += 1) {
       expect(read(store, `flood-${i}`)!.value.equals(valueOf(i, 9_000))).toBe(true)
     }
     made.verify()

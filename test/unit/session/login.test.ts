@@ -1,0 +1,225 @@
+import { describe, expect, test } from 'vitest'
+import { Counter } from '../../../src/observe/counters.ts'
+import { BinaryStatus, Opcode } from '../../../src/protocol/binary-layout.ts'
+import { commands, CommandClass } from '../../../src/protocol/command.ts'
+import { error, plain, reply, request, set } from './binary-support.ts'
+import { makeNode, type TestNode } from './support.ts'
+
+const credentials = [
+  { name: 'bob', password: 'secret' },
+  { name: 'eve', password: 'pass word' },
+]
+const UNAUTHENTICATED = 'CLIENT_ERROR unauthenticated\r\n'
+const FAILURE = 'CLIENT_ERROR authentication failure\r\n'
+
+function ascii(data: string, key = 'x'): string {
+  return `set ${key} 0 0 ${data.length}\r\n${data}\r\n`
+}
+
+function unchanged(node: TestNode): void {
+  expect(node.counters.sum(Counter.cmdGet) + node.counters.sum(Counter.cmdSet)).toBe(0)
+  expect(node.counters.sum(Counter.cmdFlush) + node.counters.sum(Counter.cmdTouch)).toBe(0)
+  node.made.verify()
+}
+
+describe('ASCII login', () => {
+  test('lets in with the right password, whatever key, flags and exptime', () => {
+    for (const line of ['set x 0 0', 'set  y  junk  -1 ', 'set x 9999999999 x']) {
+      const client = makeNode({ credentials }).connect()
+      client.send(`${line} 10\r\nbob secret\r\nset a 0 0 1\r\n1\r\nget a x\r\n`)
+      expect(client.reply).toBe('STORED\r\nSTORED\r\nVALUE a 0 1\r\n1\r\nEND\r\n')
+      expect(client.session.user).toBe('bob')
+    }
+  })
+
+  test('a password may have spaces; a name may not', () => {
+    const client = makeNode({ credentials }).connect()
+    expect(client.ask(ascii('eve pass word'))).toBe('STORED\r\n')
+    expect(client.session.user).toBe('eve')
+  })
+
+  const wrong = ['bob wrong', 'bob secret ', 'bob  secret', 'bo secret', 'bob ', ' secret', ' ']
+  test.each([...wrong, 'eve secret', 'Bob secret', 'bob secret\0'])('refuses %j', data => {
+    const node = makeNode({ credentials })
+    const client = node.connect()
+    expect(client.ask(`${ascii(data)}get a\r\n`)).toBe(FAILURE + UNAUTHENTICATED)
+    expect(client.session.user).toBeUndefined()
+    expect(client.ask(ascii('bob secret'))).toBe('STORED\r\n')
+    expect(node.counters.sum(Counter.authCmds)).toBe(2)
+    expect(node.counters.sum(Counter.authErrors)).toBe(1)
+  })
+
+  test('malformed attempts get their own errors, and count as none', () => {
+    const node = makeNode({ credentials })
+    const client = node.connect()
+    expect(client.ask(ascii('nospace'))).toBe('CLIENT_ERROR bad authentication token format\r\n')
+    const unended = 'set x 0 0 10\r\nbob secretXX'
+    expect(client.ask(unended)).toBe('CLIENT_ERROR bad command line termination\r\n')
+    expect(client.ask('set x 0 0 16385\r\n')).toBe('CLIENT_ERROR auth token too long\r\n')
+    expect(client.ask(ascii('x'.repeat(16384)))).toBe(
+      'CLIENT_ERROR bad authentication token format\r\n',
+    )
+    expect(client.ask('set x 0 0 -1\r\n')).toBe(UNAUTHENTICATED)
+    expect(node.counters.sum(Counter.authCmds)).toBe(0)
+    expect(client.ask(ascii('bob secret'))).toBe('STORED\r\n')
+  })
+
+  test('in pieces of any size', () => {
+    const text = `${ascii('bob wrong')}get abc\r\n${ascii('bob secret')}version\r\n`
+    const expected = `${FAILURE}${UNAUTHENTICATED}STORED\r\nVERSION 1.6.45\r\n`
+    for (let at = 1; at < text.length; at += 1) {
+      const client = makeNode({ credentials }).connect()
+      client.send(text, [at, 1, 2, 3])
+      expect(client.reply).toBe(expected)
+    }
+  })
+
+  test.each(commands)('before it, `$verb` executes nothing and is told nothing', row => {
+    const node = makeNode({ credentials })
+    const client = node.connect()
+    if (row.verb === 'quit') {
+      client.send('quit\r\n')
+      expect(client.reply).toBe('')
+      expect(client.stream.ended).toBe(true)
+      return
+    }
+    if (row.verb === 'set') return
+    const isStorage = row.class === CommandClass.storage
+    const line = `${row.verb} abc 0 0 1 1${isStorage ? '' : ' noreply'}`
+    expect(client.ask(`${line}\r\n`)).toBe(UNAUTHENTICATED)
+    unchanged(node)
+  })
+
+  test('lines too short to be a login close the connection', () => {
+    for (const line of ['mn\r\n', 'ab\n', '\r\n', '\n']) {
+      const client = makeNode({ credentials }).connect()
+      client.send(`${line}${ascii('bob secret')}`)
+      expect(client.reply).toBe('')
+      expect(client.stream.ended).toBe(true)
+    }
+  })
+
+  test('without a line end in 2048 bytes the connection is closed, a get no better', () => {
+    for (const start of ['set x 0 0 ', 'get ', 'gets ']) {
+      const client = makeNode({ credentials }).connect()
+      client.send(start.padEnd(2048, 'x'))
+      expect(client.stream.ended, start).toBe(false)
+      client.send('x')
+      expect(client.stream.ended, start).toBe(true)
+      expect(client.reply).toBe('')
+    }
+  })
+
+  test('the binary protocol is not spoken beside it', () => {
+    const node = makeNode({ credentials })
+    const client = node.connect()
+    client.send(`${request(Opcode.version)}\r\n`)
+    expect(client.reply).toBe(UNAUTHENTICATED)
+    unchanged(node)
+  })
+})
+
+describe('SASL login', () => {
+  const options = { credentials, sasl: true }
+
+  test('PLAIN lets in, with or without naming oneself twice', () => {
+    for (const authzid of ['', 'bob']) {
+      const client = makeNode(options).connect()
+      client.send(plain('bob', 'secret', authzid) + set('a', '1'))
+      const expected =
+        reply(Opcode.saslAuth, 0, { value: 'Authenticated' }) + reply(Opcode.set, 0, { cas: 2 })
+      expect(client.reply).toBe(expected)
+      expect(client.session.user).toBe('bob')
+    }
+  })
+
+  test('mechanisms and version are told before it', () => {
+    const client = makeNode(options).connect()
+    client.send(request(Opcode.saslListMechs, { opaque: 5 }) + request(Opcode.version))
+    const mechanisms = reply(Opcode.saslListMechs, 0, { value: 'PLAIN', opaque: 5 })
+    expect(client.reply).toBe(mechanisms + reply(Opcode.version, 0, { value: '1.6.45' }))
+  })
+
+  const refused: readonly [string, string, number][] = [
+    ['a wrong password', plain('bob', 'wrong'), Opcode.saslAuth],
+    ['an unknown name', plain('mallory', 'secret'), Opcode.saslAuth],
+    ['acting for somebody else', plain('bob', 'secret', 'eve'), Opcode.saslAuth],
+    ['an empty name', plain('', 'secret'), Opcode.saslAuth],
+    ['an empty password', plain('bob', ''), Opcode.saslAuth],
+    ['no payload', request(Opcode.saslAuth, { key: 'PLAIN' }), Opcode.saslAuth],
+    [
+      'one NUL only',
+      request(Opcode.saslAuth, { key: 'PLAIN', value: '\0bob secret' }),
+      Opcode.saslAuth,
+    ],
+    [
+      'another mechanism',
+      request(Opcode.saslAuth, { key: 'CRAM-MD5', value: '\0bob\0secret' }),
+      Opcode.saslAuth,
+    ],
+    [
+      'a step that nothing went before',
+      request(Opcode.saslStep, { key: 'PLAIN', value: '\0bob\0secret' }),
+      Opcode.saslStep,
+    ],
+  ]
+  test.each(refused)('refuses %s and keeps the connection', (_, bytes, opcode) => {
+    const node = makeNode(options)
+    const client = node.connect()
+    const failure = error(opcode, BinaryStatus.authError, 'Auth failure.')
+    expect(client.ask(bytes)).toBe(failure)
+    expect(client.session.user).toBeUndefined()
+    const success = reply(Opcode.saslAuth, 0, { value: 'Authenticated' })
+    expect(client.ask(plain('bob', 'secret'))).toBe(success)
+    expect(node.counters.sum(Counter.authErrors)).toBe(1)
+    expect(node.counters.sum(Counter.authCmds)).toBe(2)
+  })
+
+  const allowed = new Set<number>([0x0b, 0x20, 0x21, 0x22])
+  const before = Array.from({ length: 256 }, (_, opcode) => opcode).filter(o => !allowed.has(o))
+  test('before it, every other opcode is refused and closes', () => {
+    for (const opcode of before) {
+      const node = makeNode(options)
+      const client = node.connect()
+      client.send(request(opcode, { key: 'a', value: '1', extras: '\0'.repeat(8) }) + set('b', '2'))
+      expect(client.reply).toBe(error(opcode, BinaryStatus.authError, 'Auth failure.'))
+      expect(client.stream.ended).toBe(true)
+      unchanged(node)
+    }
+  })
+
+  test('after a refusal the next command is refused too, and closes', () => {
+    const client = makeNode(options).connect()
+    client.send(plain('bob', 'wrong') + set('a', '1'))
+    const failure = error(Opcode.saslAuth, BinaryStatus.authError, 'Auth failure.')
+    expect(client.reply).toBe(failure + error(Opcode.set, BinaryStatus.authError, 'Auth failure.'))
+    expect(client.stream.ended).toBe(true)
+  })
+
+  test('a mechanism name over 32 bytes, or a payload without bounds, closes', () => {
+    for (const fields of [{ key: 'P'.repeat(33) }, { key: 'PLAIN', value: 'x'.repeat(5_000) }]) {
+      const client = makeNode(options).connect()
+      client.send(request(Opcode.saslAuth, fields))
+      expect(client.reply).toBe(error(Opcode.saslAuth, BinaryStatus.invalid, 'Invalid arguments'))
+      expect(client.stream.ended).toBe(true)
+    }
+    const client = makeNode(options).connect()
+    expect(client.ask(request(Opcode.saslAuth, { key: 'P'.repeat(32) }))).toBe(
+      error(Opcode.saslAuth, BinaryStatus.authError, 'Auth failure.'),
+    )
+  })
+
+  test('extras are no part of it', () => {
+    const client = makeNode(options).connect()
+    const value = 'PLAIN\0bob\0secret'
+    client.send(request(Opcode.saslAuth, { key: 'PLAIN', extras: 'PLAI', value: value.slice(4) }))
+    expect(client.reply).toBe(error(Opcode.saslAuth, BinaryStatus.invalid, 'Invalid arguments'))
+    expect(client.session.user).toBeUndefined()
+  })
+
+  test('a text client logs in as with ASCII credentials', () => {
+    const client = makeNode(options).connect()
+    expect(client.ask('get abc\r\n')).toBe(UNAUTHENTICATED)
+    expect(client.ask(`${ascii('bob secret')}get abc\r\n`)).toBe('STORED\r\nEND\r\n')
+  })
+})

@@ -1,0 +1,138 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { HeldInput } from '../../../src/session/held-input.ts'
+import { PendingReplies, type Reply } from '../../../src/session/pending-replies.ts'
+import { Staging } from '../../../src/session/services.ts'
+
+/** Of different lengths, and telling which reply they are. */
+function bytesOf(id: number): Uint8Array {
+  const padding = new Array<number>(id % 5).fill(7)
+  return Uint8Array.of(id & 255, id >> 8, ...padding)
+}
+
+describe('PendingReplies', () => {
+  const action = fc.oneof(
+    fc.constant('open' as const),
+    fc.constant('push' as const),
+    fc.constant('shift' as const),
+    fc.nat(50).map(which => ({ complete: which })),
+  )
+
+  test('replies leave in the order of their requests, as soon as they may, each once', () => {
+    const property = fc.property(fc.array(action, { maxLength: 400 }), actions => {
+      const pending = new PendingReplies()
+      /** Number of a reply → whether it is known; what has left is gone from the front. */
+      const model: { id: number; done: boolean }[] = []
+      const open: { id: number; reply: Reply }[] = []
+      let next = 0
+      for (const one of actions) {
+        if (one === 'open') {
+          open.push({ id: next, reply: pending.open() })
+          model.push({ id: next, done: false })
+          next += 1
+        } else if (one === 'push') {
+          pending.push(bytesOf(next))
+          model.push({ id: next, done: true })
+          next += 1
+        } else if (one === 'shift') {
+          const expected = model[0]?.done ? bytesOf(model.shift()!.id) : undefined
+          expect(pending.shift()).toEqual(expected)
+        } else if (open.length > 0) {
+          const [chosen] = open.splice(one.complete % open.length, 1)
+          pending.complete(chosen!.reply, bytesOf(chosen!.id))
+          model.find(({ id }) => id === chosen!.id)!.done = true
+        }
+        expect(pending.isEmpty).toBe(model.length === 0)
+        expect(pending.openCount).toBe(open.length)
+        const waiting = model.filter(({ done }) => done)
+        expect(pending.bufferedBytes).toBe(
+          waiting.reduce((sum, { id }) => sum + bytesOf(id).length, 0),
+        )
+      }
+    })
+    fc.assert(property, { numRuns: 200 })
+  })
+
+  test('an empty reply takes its place and leaves as nothing', () => {
+    const pending = new PendingReplies()
+    const reply = pending.open()
+    pending.push(Uint8Array.of(1))
+    expect(pending.shift()).toBeUndefined()
+    pending.complete(reply, new Uint8Array(0))
+    expect(pending.shift()).toEqual(new Uint8Array(0))
+    expect(pending.shift()).toEqual(Uint8Array.of(1))
+    expect(pending.isEmpty).toBe(true)
+  })
+
+  test('a long queue that is never empty does not grow for ever', () => {
+    const pending = new PendingReplies()
+    const waiting: Reply[] = [pending.open()]
+    for (let i = 0; i < 20_000; i += 1) {
+      waiting.push(pending.open())
+      pending.complete(waiting.shift()!, Uint8Array.of(i & 255))
+      expect(pending.shift()).toEqual(Uint8Array.of(i & 255))
+    }
+    expect(pending.openCount).toBe(1)
+    expect(pending.bufferedBytes).toBe(0)
+  })
+})
+
+describe('HeldInput', () => {
+  test('keeps exactly what was not used, through any sequence of arrivals', () => {
+    const step = fc.record({ arrives: fc.nat(3_000), used: fc.nat(100), expected: fc.nat(5_000) })
+    const property = fc.property(fc.array(step, { maxLength: 60 }), steps => {
+      const held = new HeldInput()
+      let model = Buffer.alloc(0)
+      let next = 0
+      for (const { arrives, used, expected } of steps) {
+        if (arrives === 0) continue
+        const piece = Uint8Array.from({ length: arrives + 3 }, () => (next += 1) & 255)
+        model = Buffer.concat([model, piece.subarray(2, 2 + arrives)])
+        let { bytes, at, end } = { bytes: piece, at: 2, end: 2 + arrives }
+        if (!held.isEmpty) {
+          held.append(piece, 2, arrives, expected)
+          bytes = held.bytes as Uint8Array<ArrayBuffer>
+          at = held.at
+          end = held.end
+        }
+        expect(Buffer.from(bytes.subarray(at, end)).equals(model)).toBe(true)
+        const size = Math.floor((model.length * used) / 100)
+        held.keep(bytes, at + size, end)
+        piece.fill(0)
+        model = model.subarray(size)
+        expect(held.isEmpty).toBe(model.length === 0)
+      }
+      held.clear()
+      expect(held.isEmpty).toBe(true)
+    })
+    fc.assert(property, { numRuns: 150 })
+  })
+
+  test('a byte at a time does not copy all of it each time', () => {
+    const held = new HeldInput()
+    held.keep(Uint8Array.of(0), 0, 1)
+    const buffers = new Set<Uint8Array>()
+    for (let i = 1; i < 100_000; i += 1) {
+      held.append(Uint8Array.of(i & 255), 0, 1)
+      buffers.add(held.bytes!)
+    }
+    expect(buffers.size).toBeLessThan(20)
+    expect(held.end - held.at).toBe(100_000)
+  })
+})
+
+describe('Staging', () => {
+  test('gives up to its limit, not a byte more, and again what came back', () => {
+    const staging = new Staging(100)
+    const first = staging.take(60)!
+    expect(first.length).toBe(60)
+    expect(staging.take(41)).toBeUndefined()
+    expect(staging.take(2 ** 31)).toBeUndefined()
+    expect(staging.take(40)!.length).toBe(40)
+    expect(staging.take(1)).toBeUndefined()
+    expect(staging.usedBytes).toBe(100)
+    staging.give(first)
+    expect(staging.usedBytes).toBe(40)
+    expect(staging.take(60)).toBeDefined()
+  })
+})

@@ -1,0 +1,207 @@
+/**
+ * A node without sockets or threads: sessions over a fake stream, answered by the real executor from
+ * a real store. The stream can be as slow as a test wants it, and time stands still until moved.
+ */
+import { PasswordList } from '../../../src/auth/authenticator.ts'
+import { latin1 } from '../../../src/base/bytes.ts'
+import { Control } from '../../../src/net/control.ts'
+import type { Stream } from '../../../src/net/transport.ts'
+import { Counters, sessionCounters } from '../../../src/observe/counters.ts'
+import { OUTPUT_BYTES, Output } from '../../../src/protocol/output.ts'
+import { type NodeOptions, nodeDefaults } from '../../../src/server/options.ts'
+import { StoreExecutor } from '../../../src/server/store-executor.ts'
+import type { Executor } from '../../../src/session/executor.ts'
+import { type SessionServices, Staging } from '../../../src/session/services.ts'
+import { Session } from '../../../src/session/session.ts'
+import type { Store } from '../../../src/store/store.ts'
+import { makeStore, MIB, NOW, type TestStore } from '../store/support.ts'
+
+const STAGING_BYTES = 8 * MIB
+
+/** Takes `window` bytes between drains; what is written above that is taken, but answered `false`. */
+export class FakeStream implements Stream {
+  readonly peer = '127.0.0.1:1'
+  window: number
+  paused = false
+  ended = false
+  destroyed = false
+  /** Times that something was written although the last write said to wait. */
+  writesWhileBehind = 0
+  readonly #pieces: Buffer[] = []
+  #taken = 0
+  #behind = false
+
+  constructor(window = Number.POSITIVE_INFINITY) {
+    this.window = window
+  }
+
+  write(bytes: Uint8Array, at: number, length: number): boolean {
+    if (this.#behind) this.writesWhileBehind += 1
+    this.#pieces.push(Buffer.from(bytes.slice(at, at + length)))
+    this.#taken += length
+    this.#behind = this.#taken >= this.window
+    return !this.#behind
+  }
+
+  get isBehind(): boolean {
+    return this.#behind
+  }
+
+  /** Everything that was ever written. */
+  get text(): string {
+    return Buffer.concat(this.#pieces).toString('latin1')
+  }
+
+  get size(): number {
+    return this.#pieces.reduce((sum, piece) => sum + piece.length, 0)
+  }
+
+  /** The peer has read everything: the caller calls `onDrain`. */
+  drained(): void {
+    this.#taken = 0
+    this.#behind = false
+  }
+
+  pause(): void {
+    this.paused = true
+  }
+
+  resume(): void {
+    this.paused = false
+  }
+
+  end(): void {
+    this.ended = true
+  }
+
+  destroy(): void {
+    this.destroyed = true
+  }
+}
+
+export type TestNode = {
+  made: TestStore
+  store: Store
+  executor: Executor
+  counters: Counters
+  services: SessionServices
+  /** What `onClosed` was told, one entry a session. */
+  closed: string[]
+  /** Seconds go by; sessions see it at their next turn. */
+  advance(seconds: number): void
+  connect(stream?: FakeStream): Client
+}
+
+export type TestNodeOptions = Partial<NodeOptions> & { stagingBytes?: number; executor?: Executor }
+
+export function makeNode(given: TestNodeOptions = {}): TestNode {
+  const options: NodeOptions = { ...nodeDefaults, memoryBytes: 8 * MIB, threads: 1, ...given }
+  const { memoryBytes, evict, itemSizeMax } = options
+  const made = makeStore({ memoryBytes, evict, itemSizeMax })
+  const counters = Counters.create(1)
+  let now = NOW
+  const { layout } = made
+  const facts = {
+    options,
+    control: new Control(),
+    startedAt: NOW - 100,
+    port: 11211,
+    indexBytes: (layout.bucketCount + layout.overflowCount) * 64,
+    hashPower: Math.log2(layout.bucketCount),
+  }
+  const { store } = made
+  const ownExecutor = new StoreExecutor({
+    store,
+    counters,
+    threadIndex: 0,
+    cas: options.cas,
+    flush: options.flush,
+    startedAt: facts.startedAt,
+    facts,
+  })
+  const executor = given.executor ?? ownExecutor
+  const closed: string[] = []
+  const services: SessionServices = {
+    beginTurn: () => store.tick(now),
+    output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
+    counters: sessionCounters(counters.ofThread(0), () => {}),
+    authenticator: options.credentials ? new PasswordList(options.credentials) : undefined,
+    protocols: options.credentials && !options.sasl ? 'ascii' : 'both',
+    staging: new Staging(given.stagingBytes ?? STAGING_BYTES),
+    itemSizeMax,
+    flushAllowed: options.flush,
+    version: latin1('1.6.45'),
+    onClosed: (_, error) => closed.push(error),
+  }
+  return {
+    made,
+    store,
+    executor,
+    counters,
+    services,
+    closed,
+    advance: seconds => {
+      now += seconds
+    },
+    connect: stream => new Client(stream ?? new FakeStream(), executor, services),
+  }
+}
+
+/** One connection: what it sends, in whatever pieces, and what it has got. */
+export class Client {
+  readonly stream: FakeStream
+  readonly session: Session
+  #read = 0
+
+  constructor(stream: FakeStream, executor: Executor, services: SessionServices) {
+    this.stream = stream
+    this.session = new Session(stream, executor, services)
+  }
+
+  /** Hands bytes over as a transport does: in a buffer that is overwritten afterwards. */
+  deliver(bytes: Uint8Array): void {
+    const shared = new Uint8Array(bytes.length + 7).fill(0x58)
+    shared.set(bytes, 3)
+    this.session.onData(shared, 3, bytes.length)
+    shared.fill(0x21)
+  }
+
+  /** Sends in pieces of these sizes, the last one repeated; a slow peer drains in between. */
+  send(text: string | Uint8Array, sizes: readonly number[] = [Number.POSITIVE_INFINITY]): this {
+    const bytes = typeof text === 'string' ? Buffer.from(text, 'latin1') : Buffer.from(text)
+    let at = 0
+    for (let piece = 0; at < bytes.length && !this.stream.ended; piece += 1) {
+      const size = Math.min(sizes[Math.min(piece, sizes.length - 1)]!, bytes.length - at)
+      this.deliver(bytes.subarray(at, at + size))
+      at += size
+      this.drain()
+    }
+    return this
+  }
+
+  /** Reads everything, as often as there is something to read. */
+  drain(): void {
+    for (let turns = 0; this.stream.isBehind; turns += 1) {
+      if (turns > 1e6) throw new Error('Cannot drain: the session writes without end')
+      this.stream.drained()
+      this.session.onDrain()
+    }
+  }
+
+  /** What has come since last asked. */
+  get reply(): string {
+    const { text } = this.stream
+    const fresh = text.slice(this.#read)
+    this.#read = text.length
+    return fresh
+  }
+
+  ask(text: string): string {
+    this.send(text)
+    return this.reply
+  }
+
+  disconnect(error = ''): void {
+    this.session.onClose(error)
+  }
+}
