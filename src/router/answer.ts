@@ -82,6 +82,11 @@ export function encodeEnd(
     request.encoder.miss(scratch, request)
     return written()
   }
+  if (isRetrieval(request.command)) {
+    // An error in place of a value is a miss: a multi-get's other keys are not spoilt by it.
+    request.encoder.miss(scratch, request)
+    return written()
+  }
   const status = STATUSES[reply.kind]
   const text = toLatin1(bytes, reply.valueAt, reply.valueLength)
   if (status !== undefined) {

@@ -7,6 +7,7 @@ import { textEncoder } from '../protocol/text-encoder.ts'
 
 const SPACE = 0x20
 const MINUS = 0x2d
+const DELETE = 0x7f
 
 const VERBS: readonly Uint8Array[] = (() => {
   const verbs: Uint8Array[] = []
@@ -80,4 +81,12 @@ function putStorageArguments(output: Output, request: Request): void {
   if (request.command !== Command.cas) return
   putSpace(output)
   output.at = putUint64(output.bytes, output.at, request.casLow, request.casHigh)
+}
+
+/** Whether a key is one token of a line, whatever surrounds it: no space and no control byte. */
+export function isTextKey({ key, keyAt, keySize }: Request): boolean {
+  for (let i = keyAt; i < keyAt + keySize; i += 1) {
+    if (key[i]! <= SPACE || key[i] === DELETE) return false
+  }
+  return true
 }

@@ -13,7 +13,8 @@ import type { Transport } from '../net/transport.ts'
 import { Counter } from '../observe/counters.ts'
 import { Command, isRetrieval } from '../protocol/command.ts'
 import { Status } from '../protocol/encoder.ts'
-import type { Request } from '../protocol/request.ts'
+import { Request } from '../protocol/request.ts'
+import { textEncoder } from '../protocol/text-encoder.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { Executor, ValueSink } from '../session/executor.ts'
 import type { Reply } from '../session/pending-replies.ts'
@@ -22,6 +23,7 @@ import { encodeFailure, encodeStatus } from './answer.ts'
 import { Gathering } from './gathering.ts'
 import { NodeConnection } from './node-connection.ts'
 import type { RouterNode } from './options.ts'
+import { isTextKey } from './request-text.ts'
 import { Outstanding } from './outstanding.ts'
 import { StagedValue } from './staged-value.ts'
 
@@ -62,6 +64,7 @@ export class RouteExecutor implements Executor {
   readonly #lanes = new WeakMap<Session, number>()
   readonly #dirty = new Set<Session>()
   readonly #failed = new Outstanding()
+  readonly #deletion = new Request()
   readonly #timer: NodeJS.Timeout
   #nextLane = 0
   #closing = false
@@ -96,9 +99,10 @@ export class RouteExecutor implements Executor {
     this.#dirty.delete(session)
   }
 
-  retrieve(session: Session, request: Request): void {
+  retrieve(session: Session, request: Request): boolean {
     this.#count(Counter.cmdGet)
     this.#forward(session, request)
+    return true
   }
 
   execute(session: Session, request: Request): void {
@@ -129,15 +133,17 @@ export class RouteExecutor implements Executor {
     // The refusal leaves once the old value is gone: behind the delete's own answer.
     const reply = session.defer()
     const bytes = encodeStatus(request, status)
-    const connection = this.#connectionOf(session, request)
-    request.command = Command.delete
-    request.valueSize = 0
-    const outstanding = connection.send(request)
+    const deletion = this.#deletion
+    deletion.reset(Command.delete)
+    deletion.key = request.key
+    deletion.keyAt = request.keyAt
+    deletion.keySize = request.keySize
+    const outstanding = this.#connectionOf(session, deletion).send(deletion)
     if (outstanding === undefined) {
-      this.#answer(session, reply, bytes)
+      this.#answerSoon(session, reply, bytes)
       return
     }
-    outstanding.take(session, undefined, request)
+    outstanding.take(session, undefined, deletion)
     outstanding.gathering = new Gathering(1, () => this.#answer(session, reply, bytes))
   }
 
@@ -145,8 +151,7 @@ export class RouteExecutor implements Executor {
     const states = this.#connections.map(([first]) => first!)
     const bytes = this.#options.stats(argument, states)
     if (bytes === undefined) return false
-    this.#answer(session, session.defer(), bytes)
-    setImmediate(() => this.#drain())
+    this.#answerSoon(session, session.defer(), bytes)
     return true
   }
 
@@ -187,6 +192,11 @@ export class RouteExecutor implements Executor {
   }
 
   #forward(session: Session, request: Request): void {
+    // Nodes are spoken to in text: a binary key that would end a token there cannot be forwarded.
+    if (request.encoder !== textEncoder && !isTextKey(request)) {
+      request.encoder.status(session.output, request, Status.badKey)
+      return
+    }
     const connection = this.#connectionOf(session, request)
     const reply = session.defer()
     const outstanding = connection.send(request)
@@ -247,6 +257,12 @@ export class RouteExecutor implements Executor {
     if (session.isClosed) return
     session.complete(reply, bytes)
     this.#dirty.add(session)
+  }
+
+  /** For an answer found while the session is in the middle of its input. */
+  #answerSoon(session: Session, reply: Reply, bytes: Uint8Array): void {
+    this.#answer(session, reply, bytes)
+    setImmediate(() => this.#drain())
   }
 
   /** Sends what has become due, once a turn for each client that got something. */

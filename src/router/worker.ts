@@ -14,7 +14,7 @@ import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
 import type { Continuum } from '../ring/continuum.ts'
 import { Ring } from '../ring/ring.ts'
-import { type SessionServices, Staging } from '../session/services.ts'
+import { type SessionServices, Staging, StalledReaders } from '../session/services.ts'
 import { Session } from '../session/session.ts'
 import type { RouterOptions } from './options.ts'
 import { RouteExecutor } from './route-executor.ts'
@@ -78,11 +78,13 @@ function servicesOf(
 ): SessionServices {
   return {
     beginTurn: () => {},
+    nowMs: () => performance.now(),
     output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
     counters: sessionCounters(counts, () => events.emit(EventKind.authFailed, index, '')),
     authenticator: options.credentials ? new PasswordList(options.credentials) : undefined,
     protocols: 'both',
     staging: new Staging(STAGING_BYTES),
+    stalled: new StalledReaders(),
     itemSizeMax: options.itemSizeMax,
     flushAllowed: true,
     version: latin1(COMPATIBLE_VERSION),

@@ -78,7 +78,7 @@ export class StoreExecutor implements Executor {
 
   closed(): void {}
 
-  retrieve(session: Session, request: Request): void {
+  retrieve(session: Session, request: Request): boolean {
     const { items } = this.#store
     const touches = request.command === Command.gat || request.command === Command.gats
     const item = this.#store.find(request.key, request.keyAt, request.keySize)
@@ -87,21 +87,25 @@ export class StoreExecutor implements Executor {
       this.#countRetrieval(item !== 0, touches)
       if (item === 0) {
         request.encoder.miss(session.output, request)
-        return
+        return true
       }
       if (touches) items.setExptime(item, this.#exptime(request.exptime))
       items.markFetched(item, this.#store.now)
       if (!items.isLarge(item)) {
         this.#answerInline(session, request, item)
-        return
+        return true
       }
       source = this.#pinned(item)
-      if (source) request.encoder.hitHead(session.output, request, this.#describe(item))
-      else request.encoder.status(session.output, request, Status.noMemoryForReply)
+      if (source === undefined) {
+        request.encoder.status(session.output, request, Status.noMemoryForReply)
+        return false
+      }
+      request.encoder.hitHead(session.output, request, this.#describe(item))
     } finally {
       this.#store.unlock()
     }
-    if (source) session.sendValue(source, () => request.encoder.hitTail(session.output))
+    session.sendValue(source, () => request.encoder.hitTail(session.output))
+    return true
   }
 
   execute(session: Session, request: Request): void {

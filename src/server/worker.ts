@@ -13,7 +13,7 @@ import { Counters, type CountersHandle, sessionCounters } from '../observe/count
 import { EventKind, Events } from '../observe/events.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
-import { type SessionServices, Staging } from '../session/services.ts'
+import { type SessionServices, Staging, StalledReaders } from '../session/services.ts'
 import { Session } from '../session/session.ts'
 import type { Layout } from '../store/layout.ts'
 import { openRegion, type RegionHandle } from '../store/region.ts'
@@ -35,10 +35,12 @@ export type NodeExtras = {
   tcpPort: number
 }
 
+const STALLED_CHECK_MS = 1000
+
 /** Memory that values may take while they arrive in pieces, a thread. */
 export const STAGING_BYTES = 8 * 1024 * 1024
 
-export default function runNodeThread(task: DataTask & NodeExtras): Promise<void> {
+export default async function runNodeThread(task: DataTask & NodeExtras): Promise<void> {
   const options = { ...task.options, itemSizeMax: effectiveItemSizeMax(task.options) }
   const { index } = task
   const clock = systemClock(task.clockEpochMs)
@@ -65,13 +67,17 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
       hashPower: Math.log2(task.layout.bucketCount),
     },
   })
-  const services = servicesOf(options, index, counters.ofThread(index), events, () => {
-    store.tick(clock.seconds())
-  })
-  return runDataThread(task, new NodeTransport(), stream => {
+  const services = {
+    ...servicesOf(options, index, counters.ofThread(index), events),
+    beginTurn: () => store.tick(clock.seconds()),
+    nowMs: () => clock.milliseconds(),
+  }
+  const timer = setInterval(() => services.stalled.check(clock.milliseconds()), STALLED_CHECK_MS)
+  await runDataThread(task, new NodeTransport(), stream => {
     if (options.verbosity > 0) events.emit(EventKind.connectionOpened, index, stream.peer)
     return new Session(stream, executor, services)
   })
+  clearInterval(timer)
 }
 
 /** Without cas an item is that much smaller, and so may hold that much more. */
@@ -84,15 +90,14 @@ function servicesOf(
   index: number,
   counts: Float64Array,
   events: Events,
-  beginTurn: () => void,
-): SessionServices {
+): Omit<SessionServices, 'beginTurn' | 'nowMs'> {
   return {
-    beginTurn,
     output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
     counters: sessionCounters(counts, () => events.emit(EventKind.authFailed, index, '')),
     authenticator: options.credentials ? new PasswordList(options.credentials) : undefined,
     protocols: options.credentials && !options.sasl ? 'ascii' : 'both',
     staging: new Staging(STAGING_BYTES),
+    stalled: new StalledReaders(),
     itemSizeMax: options.itemSizeMax,
     flushAllowed: options.flush,
     version: latin1(COMPATIBLE_VERSION),

@@ -25,8 +25,11 @@ export interface ValueSource {
 export interface Executor {
   /** False: the session waits until somebody calls its `resume`. */
   mayProceed(session: Session): boolean
-  /** Answers one key of a retrieval. */
-  retrieve(session: Session, request: Request): void
+  /**
+   * Answers one key of a retrieval. False: it was answered with an error that ends the retrieval;
+   * what is left of it is not looked at, and no END is said.
+   */
+  retrieve(session: Session, request: Request): boolean
   /** Answers everything else that has no value still to come. */
   execute(session: Session, request: Request): void
   /** A place for a large value, or undefined when there is no memory for it. */

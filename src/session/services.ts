@@ -13,6 +13,7 @@ export type SessionCounters = {
 export type SessionServices = {
   /** Before anything is done with what has just been received: reads the clock. */
   beginTurn(): void
+  nowMs(): number
   output: Output
   counters: SessionCounters
   /** Undefined: nobody has to log in. */
@@ -20,6 +21,7 @@ export type SessionServices = {
   /** `ascii`: a first byte of 0x80 is not special (memcached's `-Y` without `-S`). */
   protocols: 'both' | 'ascii'
   staging: Staging
+  stalled: StalledReaders
   /** `-I`: what `itemSize` (base/item-size.ts) may come to. */
   itemSizeMax: number
   /** False (`-F`): flush_all is refused before its argument is looked at. */
@@ -52,5 +54,30 @@ export class Staging {
 
   give(buffer: Uint8Array): void {
     this.#usedBytes -= buffer.length
+  }
+}
+
+/** How long a peer may take nothing of a value that it asked for. */
+const STALLED_MS = 10_000
+
+/**
+ * Sessions in the middle of a large value whose peer does not read: they hold the value's memory,
+ * so they are closed in the end. Checked by whoever owns the thread, about once a second.
+ */
+export class StalledReaders {
+  readonly #since = new Map<Session, number>()
+
+  add(session: Session, nowMs: number): void {
+    this.#since.set(session, nowMs)
+  }
+
+  remove(session: Session): void {
+    this.#since.delete(session)
+  }
+
+  check(nowMs: number): void {
+    for (const [session, sinceMs] of this.#since) {
+      if (nowMs - sinceMs >= STALLED_MS) session.stream.destroy()
+    }
   }
 }

@@ -68,6 +68,7 @@ export class Session implements StreamHandler {
     this.#closed = true
     this.#source?.close()
     this.#source = undefined
+    this.services.stalled.remove(this)
     this.#protocol?.abandon()
     this.#held.clear()
     this.executor.closed(this)
@@ -174,9 +175,13 @@ export class Session implements StreamHandler {
   #pump(): void {
     const { output } = this
     const source = this.#source!
+    this.services.stalled.remove(this)
     while (this.#sourceAt < source.size) {
       if (output.room < REPLY_ROOM) this.#sendOutput()
-      if (this.#behind) return
+      if (this.#behind) {
+        this.services.stalled.add(this, this.services.nowMs())
+        return
+      }
       const size = Math.min(output.room - REPLY_ROOM / 2, source.size - this.#sourceAt)
       source.read(this.#sourceAt, output.bytes, output.at, size)
       output.at += size

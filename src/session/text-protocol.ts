@@ -154,7 +154,10 @@ export class TextProtocol {
       request.keyAt = next
       while (next < to && bytes[next] !== SPACE) next += 1
       request.keySize = next - request.keyAt
-      session.executor.retrieve(session, request)
+      if (!session.executor.retrieve(session, request)) {
+        this.#resumeAt = 0
+        return true
+      }
     }
     if (!session.ready()) {
       this.#resumeAt = next - at

@@ -11,7 +11,7 @@ import { OUTPUT_BYTES, Output } from '../../../src/protocol/output.ts'
 import { type NodeOptions, nodeDefaults } from '../../../src/server/options.ts'
 import { StoreExecutor } from '../../../src/server/store-executor.ts'
 import type { Executor } from '../../../src/session/executor.ts'
-import { type SessionServices, Staging } from '../../../src/session/services.ts'
+import { type SessionServices, StalledReaders, Staging } from '../../../src/session/services.ts'
 import { Session } from '../../../src/session/session.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { makeStore, MIB, NOW, type TestStore } from '../store/support.ts'
@@ -123,6 +123,8 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
   const closed: string[] = []
   const services: SessionServices = {
     beginTurn: () => store.tick(now),
+    nowMs: () => now * 1000,
+    stalled: new StalledReaders(),
     output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
     counters: sessionCounters(counters.ofThread(0), () => {}),
     authenticator: options.credentials ? new PasswordList(options.credentials) : undefined,
