@@ -26,6 +26,13 @@ export function copyBytes(
   target.set(source.subarray(sourceAt, sourceAt + length), targetAt)
 }
 
+/** Bytes of one's own; unlike slice(), which gives a view where the bytes happen to be a Buffer. */
+export function copyOf(bytes: Uint8Array, at: number, length: number): Uint8Array {
+  const copy = new Uint8Array(length)
+  copyBytes(copy, 0, bytes, at, length)
+  return copy
+}
+
 export function equalBytes(
   left: Uint8Array,
   leftAt: number,

@@ -5,7 +5,7 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { type ConfigureMessage, receiveConfigure, sendReady } from '../cluster/child-protocol.ts'
-import { endFatally, endFatallyOnUncaught } from '../net/process-end.ts'
+import { endFatally, endFatallyOnUncaught, endOrderly } from '../net/process-end.ts'
 import { ListenError } from '../net/thread-host.ts'
 import type { ListenAddress } from '../net/transport.ts'
 import type { Log } from '../observe/log.ts'
@@ -84,8 +84,7 @@ function endOnSignals(server: RunningServer, log: Log): void {
       () => {
         log.flush()
         process.disconnect?.()
-        // Nothing keeps the event loop now; exiting says so where a stray handle would.
-        process.exit(0)
+        endOrderly()
       },
       (error: unknown) => endFatally(log.lastLine(error)),
     )

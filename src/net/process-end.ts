@@ -25,3 +25,12 @@ export function endFatallyOnUncaught(describe: (error: unknown) => string): void
   process.on('uncaughtException', error => endFatally(describe(error)))
   process.on('unhandledRejection', error => endFatally(describe(error)))
 }
+
+/**
+ * The last step of the orderly end, when every thread has returned. Not process.exit: its hooks
+ * would wait for whoever reads the log.
+ */
+export function endOrderly(): never {
+  loadKernel()?.exit(0)
+  process.exit(0)
+}

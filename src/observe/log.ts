@@ -39,6 +39,8 @@ export function createLog(name: string, options: LogOptions = {}): Log {
         // … and never hold up a process that ends.
         retryEAGAIN: () => !ending,
       })
+  // A full pipe, or one whose reader has gone, is nothing that could be said anywhere else.
+  file?.on('error', () => undefined)
   const readable = { write: (line: string) => process.stderr.write(`${toReadable(line)}\n`) }
   const logger = pino(settings, file ?? readable)
   return {

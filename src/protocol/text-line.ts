@@ -16,9 +16,13 @@ export function startsWith(bytes: Uint8Array, at: number, text: Uint8Array): boo
   return true
 }
 
-/** Whether a line without its newline has got longer than any line may be. */
-export function isTooLong(bytes: Uint8Array, at: number, end: number): boolean {
+/**
+ * Whether a line without its newline has got longer than any line may be.
+ * @param anyLine retrievals may be no longer than others: nobody has logged in yet.
+ */
+export function isTooLong(bytes: Uint8Array, at: number, end: number, anyLine: boolean): boolean {
   if (end - at <= LINE_MAX) return false
+  if (anyLine) return true
   return !isRetrievalLine(bytes, at, end) || end - at > RETRIEVAL_LINE_MAX
 }
 

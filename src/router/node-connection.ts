@@ -8,7 +8,7 @@
  *
  * While it connects for the first time requests wait; later a node that is down fails them at once.
  */
-import { latin1 } from '../base/bytes.ts'
+import { copyOf, latin1 } from '../base/bytes.ts'
 import { isStorage } from '../protocol/command.ts'
 import type { Credential } from '../auth/authenticator.ts'
 import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
@@ -253,7 +253,7 @@ export class NodeConnection implements OutboundHandler {
       output.copy(request.value, request.valueAt, request.valueSize)
     } else {
       this.#batch()
-      this.#queueBytes(request.value.slice(request.valueAt, request.valueAt + request.valueSize))
+      this.#queueBytes(copyOf(request.value, request.valueAt, request.valueSize))
     }
     output.put(CRLF)
   }

@@ -19,13 +19,13 @@ import type { Ring } from '../ring/ring.ts'
 import type { Executor, ValueSink } from '../session/executor.ts'
 import type { Reply } from '../session/pending-replies.ts'
 import type { Session } from '../session/session.ts'
+import { StagedValue } from '../session/staged-value.ts'
 import { encodeFailure, encodeStatus } from './answer.ts'
 import { Gathering } from './gathering.ts'
 import { NodeConnection } from './node-connection.ts'
 import type { RouterNode } from './options.ts'
 import { isTextKey } from './request-text.ts'
 import { Outstanding } from './outstanding.ts'
-import { StagedValue } from './staged-value.ts'
 
 /** Requests of one client that may be on their way. */
 const WINDOW = 32
@@ -195,6 +195,12 @@ export class RouteExecutor implements Executor {
     // Nodes are spoken to in text: a binary key that would end a token there cannot be forwarded.
     if (request.encoder !== textEncoder && !isTextKey(request)) {
       request.encoder.status(session.output, request, Status.badKey)
+      return
+    }
+    // … and has no delete that compares the cas; deleting without would be worse than refusing.
+    const isCasDelete = request.command === Command.delete && request.casLow + request.casHigh > 0
+    if (isCasDelete) {
+      request.encoder.status(session.output, request, Status.unknownCommand)
       return
     }
     const connection = this.#connectionOf(session, request)

@@ -9,6 +9,7 @@ import { type Hit, Status } from '../protocol/encoder.ts'
 import type { Request } from '../protocol/request.ts'
 import type { Executor, ValueSink, ValueSource } from '../session/executor.ts'
 import type { Session } from '../session/session.ts'
+import { StagedValue } from '../session/staged-value.ts'
 import { NO_SEGMENT } from '../store/segments.ts'
 import { Miss, Outcome, type Put, PutMode } from '../store/put.ts'
 import type { Store } from '../store/store.ts'
@@ -133,7 +134,8 @@ export class StoreExecutor implements Executor {
 
   openValue(session: Session, request: Request): ValueSink | undefined {
     if (request.command === Command.append || request.command === Command.prepend) {
-      return new JoinedValue(this, session, request.valueSize)
+      // What is joined to something has no place of its own: it is kept until it is whole.
+      return StagedValue.open(session, request, whole => this.execute(session, whole))
     }
     const head = this.#store.openLarge(this.#toPut(request))
     return head === NO_SEGMENT ? undefined : new LargeValueSink(this, session, head)
@@ -239,9 +241,16 @@ export class StoreExecutor implements Executor {
   }
 
   #delete(session: Session, request: Request): void {
-    const wasThere = this.#store.remove(request.key, request.keyAt, request.keySize)
-    this.#count(wasThere ? Counter.deleteHits : Counter.deleteMisses)
-    const status = wasThere ? Status.deleted : Status.notFound
+    const { items } = this.#store
+    const item = this.#store.find(request.key, request.keyAt, request.keySize)
+    const anyCas = request.casLow === 0 && request.casHigh === 0
+    const isSame =
+      anyCas || (items.casLow(item) === request.casLow && items.casHigh(item) === request.casHigh)
+    if (item !== 0 && isSame) this.#store.removeFound()
+    this.#store.unlock()
+    this.#count(item === 0 ? Counter.deleteMisses : Counter.deleteHits)
+    let status: Status = Status.notFound
+    if (item !== 0) status = isSame ? Status.deleted : Status.exists
     request.encoder.status(session.output, request, status)
   }
 
@@ -315,29 +324,4 @@ class LargeValueSink implements ValueSink {
   abandon(): void {
     this.#executor.store.abandonLarge(this.#head)
   }
-}
-
-/** What is appended or prepended has no place of its own: it is kept until it can be joined. */
-class JoinedValue implements ValueSink {
-  readonly #executor: StoreExecutor
-  readonly #session: Session
-  readonly #bytes: Uint8Array
-
-  constructor(executor: StoreExecutor, session: Session, size: number) {
-    this.#executor = executor
-    this.#session = session
-    this.#bytes = new Uint8Array(size)
-  }
-
-  fill(position: number, bytes: Uint8Array, at: number, length: number): void {
-    this.#bytes.set(bytes.subarray(at, at + length), position)
-  }
-
-  commit(request: Request): void {
-    request.value = this.#bytes
-    request.valueAt = 0
-    this.#executor.execute(this.#session, request)
-  }
-
-  abandon(): void {}
 }

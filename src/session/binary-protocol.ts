@@ -117,6 +117,7 @@ export class BinaryProtocol {
     if (bodySize > BINARY_BODY_MAX) return this.#violation(BinaryStatus.invalid)
     if (!this.#login.allows(opcode)) return this.#violation(BinaryStatus.authError)
     if (this.#login.handles(opcode)) {
+      if (extrasSize > 0) return this.#violation(BinaryStatus.invalid)
       return this.#login.request(request, bytes, at, end, keySize, bodySize)
     }
     if (row === undefined) {

@@ -3,7 +3,7 @@
  *
  *   bytes:  [ used ─── at ─── kept ─── end ─── room ]
  */
-import { copyBytes } from '../base/bytes.ts'
+import { copyBytes, copyOf } from '../base/bytes.ts'
 
 const SIZE_MIN = 1024
 
@@ -23,7 +23,7 @@ export class HeldInput {
     } else if (bytes === this.bytes) {
       this.at = at
     } else {
-      this.bytes = bytes.slice(at, end)
+      this.bytes = copyOf(bytes, at, end - at)
       this.at = 0
       this.end = end - at
     }

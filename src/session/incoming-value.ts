@@ -3,7 +3,7 @@
  * straight where they will stay. `tailSize` bytes behind it (CRLF in the text protocol) are kept
  * with it.
  */
-import { copyBytes } from '../base/bytes.ts'
+import { copyBytes, copyOf } from '../base/bytes.ts'
 import { INLINE_VALUE_MAX } from '../base/item-size.ts'
 import type { Request } from '../protocol/request.ts'
 import type { ValueSink } from './executor.ts'
@@ -27,7 +27,7 @@ export class IncomingValue {
     this.#size = request.valueSize
     this.#tailSize = tailSize
     this.#received = 0
-    const key = request.key.slice(request.keyAt, request.keyAt + request.keySize)
+    const key = copyOf(request.key, request.keyAt, request.keySize)
     request.key = key
     request.keyAt = 0
     if (request.valueSize > INLINE_VALUE_MAX) {

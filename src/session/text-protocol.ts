@@ -82,7 +82,7 @@ export class TextProtocol {
     const newline = indexOf(bytes, LF, at + this.#scanned, end)
     if (newline < 0) {
       this.#scanned = end - at
-      if (isTooLong(bytes, at, end)) this.#session.close()
+      if (isTooLong(bytes, at, end, this.#mustLogIn)) this.#session.close()
       return -1
     }
     this.#scanned = 0
@@ -90,8 +90,8 @@ export class TextProtocol {
       this.#session.close()
       return -1
     }
-    if (this.#login !== undefined && this.#session.user === undefined) {
-      return this.#login.line(bytes, at, newline, end)
+    if (this.#mustLogIn) {
+      return this.#login!.line(bytes, at, newline, end)
     }
     const to = newline > at && bytes[newline - 1] === CR ? newline - 1 : newline
     if (newline + 1 - at < SHORTEST_LINE) {
@@ -117,6 +117,10 @@ export class TextProtocol {
         this.#admin(row, bytes, at, to)
         return newline + 1
     }
+  }
+
+  get #mustLogIn(): boolean {
+    return this.#login !== undefined && this.#session.user === undefined
   }
 
   #unknown(bytes: Uint8Array, at: number, to: number): void {

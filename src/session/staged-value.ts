@@ -1,11 +1,12 @@
 /**
- * A large value on its way to a node: a router keeps it until it is whole, so that a slow client
- * never holds up a connection that others share. Counted against the thread's staging memory.
+ * A large value that is kept until it is whole, because there is no place yet where it could stay:
+ * a router does not forward parts (a slow client would hold up a connection that others share), and
+ * a node joins what is appended to what is there. Counted against the thread's staging memory.
  */
 import { copyBytes } from '../base/bytes.ts'
 import type { Request } from '../protocol/request.ts'
-import type { ValueSink } from '../session/executor.ts'
-import type { Session } from '../session/session.ts'
+import type { ValueSink } from './executor.ts'
+import type { Session } from './session.ts'
 
 export class StagedValue implements ValueSink {
   readonly #session: Session
