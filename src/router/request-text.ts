@@ -8,6 +8,7 @@ import { textEncoder } from '../protocol/text-encoder.ts'
 const SPACE = 0x20
 const MINUS = 0x2d
 const DELETE = 0x7f
+const EXPTIME_MAX = 2147483647
 
 const VERBS: readonly Uint8Array[] = (() => {
   const verbs: Uint8Array[] = []
@@ -21,6 +22,11 @@ function putInt(output: Output, value: number): void {
     output.at += 1
   }
   output.at = putUint(output.bytes, output.at, Math.abs(value))
+}
+
+/** Binary clients have 32 bits for an exptime, the text protocol 31. */
+function putExptime(output: Output, exptime: number): void {
+  putInt(output, Math.min(exptime, EXPTIME_MAX))
 }
 
 function putSpace(output: Output): void {
@@ -37,7 +43,7 @@ export function putRequestLine(output: Output, request: Request): void {
   const wantsCas = command === Command.get && request.encoder !== textEncoder
   output.put(VERBS[wantsCas ? Command.gets : command]!)
   if (command === Command.gat || command === Command.gats) {
-    putInt(output, request.exptime)
+    putExptime(output, request.exptime)
     putSpace(output)
   }
   output.copy(request.key, request.keyAt, request.keySize)
@@ -62,10 +68,10 @@ function putArguments(output: Output, request: Request): void {
       return
     case Command.touch:
       putSpace(output)
-      putInt(output, request.exptime)
+      putExptime(output, request.exptime)
       return
     case Command.flushAll:
-      putInt(output, request.exptime)
+      putExptime(output, request.exptime)
       return
     default:
   }
@@ -75,7 +81,7 @@ function putStorageArguments(output: Output, request: Request): void {
   putSpace(output)
   output.at = putUint(output.bytes, output.at, request.clientFlags)
   putSpace(output)
-  putInt(output, request.exptime)
+  putExptime(output, request.exptime)
   putSpace(output)
   output.at = putUint(output.bytes, output.at, request.valueSize)
   if (request.command !== Command.cas) return
