@@ -5,12 +5,18 @@
  */
 import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
+import { Prng } from '../../src/base/prng.ts'
 import { layoutOf } from '../../src/store/layout.ts'
 import { STORE_COUNTERS, StoreCounter } from '../../src/store/put.ts'
 import { createRegion } from '../../src/store/region.ts'
 import { Store } from '../../src/store/store.ts'
 import { verifyStore } from '../../src/store/verify.ts'
+import { TestConnection } from '../support/connection.ts'
+import { startNode } from '../support/processes.ts'
+import { readStats } from '../support/stats.ts'
+import type { LoadThreadData, LoadThreadReport } from './fixtures/load-thread.ts'
 import type { StoreThreadData, StoreThreadReport } from './fixtures/store-thread.ts'
+import { COUNTED_START, keysOf, LoadClient, swappedValue, type Tally } from './load-client.ts'
 
 const MIB = 1024 * 1024
 const THREADS = 4
@@ -62,3 +68,86 @@ describe.each(['mapped', 'shared'] as const)('four threads on one store, %s memo
     expect(sum(StoreCounter.evictions)).toBeGreaterThan(memoryMb === 8 ? 1000 : -1)
   })
 })
+
+const OPERATIONS = isLong ? 10_000_000 : 2_000_000
+const CLIENTS = 12
+/** Named as in `stats`; all of them must be equal to the last one. */
+const COUNTED_BY_STATS = [
+  'cmd_get',
+  'get_hits',
+  'get_misses',
+  'cmd_set',
+  'cmd_touch',
+  'touch_hits',
+  'touch_misses',
+  'delete_hits',
+  'delete_misses',
+  'incr_hits',
+  'decr_hits',
+  'cas_hits',
+  'cas_badval',
+] as const
+const NEVER = ['incr_misses', 'decr_misses', 'cas_misses', 'evictions', 'store_no_memory'] as const
+
+test('2 million mixed operations on 200 keys of a node of four threads', {
+  timeout: 300_000,
+}, async () => {
+  console.log(`node threads: seed ${seed}`)
+  const node = await startNode(['-t', String(THREADS), '-m', '128'])
+  const first = await LoadClient.open(node.port, 0, CLIENTS, new Prng(seed))
+  await first.prepare()
+  const writers = Array.from({ length: CLIENTS }, (_, at) => at)
+  const threads = [0, 1].map(parity => {
+    const data: LoadThreadData = {
+      port: node.port,
+      writers: writers.filter(writer => writer % 2 === parity),
+      clients: CLIENTS,
+      operations: Math.ceil(OPERATIONS / CLIENTS),
+      seed,
+    }
+    return runThread<LoadThreadReport>('load-thread.ts', data)
+  })
+  const reports = await Promise.all(threads)
+  expect(first.faults).toEqual([])
+  expect(reports.flatMap(report => report.faults)).toEqual([])
+  expect(reports.reduce((sum, report) => sum + report.operations, 0)).toBeGreaterThanOrEqual(
+    OPERATIONS,
+  )
+
+  const all = [first, ...reports]
+  const tally = sumOf(all.map(one => one.tally))
+  const connection = await TestConnection.open(node)
+  const stats = await readStats(connection)
+  const counted = COUNTED_BY_STATS.map(name => [name, Number(stats.get(name))])
+  expect(counted).toEqual(COUNTED_BY_STATS.map(name => [name, tally[name]]))
+  expect(NEVER.map(name => [name, stats.get(name)])).toEqual(NEVER.map(name => [name, '0']))
+  const sent = all.reduce((sum, one) => sum + one.sent, 'stats\r\n'.length)
+  const received = all.reduce((sum, one) => sum + one.received, 0)
+  expect(Number(stats.get('bytes_read'))).toBe(sent)
+  expect(Number(stats.get('bytes_written'))).toBe(received)
+
+  for (const [at, key] of keysOf('counted').entries()) {
+    const start = at < 10 ? 0 : COUNTED_START
+    expect((await valueOf(connection, key)).trimEnd()).toBe(String(start + tally[key]!))
+  }
+  for (const key of keysOf('swapped')) {
+    expect(await valueOf(connection, key)).toBe(String(swappedValue(key, tally[key]!)))
+  }
+  connection.close()
+  first.close()
+  expect(await node.stop()).toMatchObject({ code: 0 })
+})
+
+function sumOf(tallies: readonly Tally[]): Tally {
+  const sum: Tally = {}
+  for (const tally of tallies) {
+    for (const [name, count] of Object.entries(tally)) sum[name] = (sum[name] ?? 0) + count
+  }
+  return sum
+}
+
+async function valueOf(connection: TestConnection, key: string): Promise<string> {
+  await connection.send(`get ${key}\r\n`)
+  const answer = String(await connection.receiveUntil('END\r\n'))
+  return /^VALUE \S+ \d+ \d+\r\n(.*)\r\nEND\r\n$/s.exec(answer)?.[1] ?? answer
+}
