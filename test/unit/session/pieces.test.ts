@@ -6,7 +6,7 @@ import { Staging } from '../../../src/session/services.ts'
 
 /** Of different lengths, and telling which reply they are. */
 function bytesOf(id: number): Uint8Array {
-  const padding = new Array<number>(id % 5).fill(7)
+  const padding = Array.from({ length: id % 5 }, () => 7)
   return Uint8Array.of(id & 255, id >> 8, ...padding)
 }
 

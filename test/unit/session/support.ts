@@ -11,7 +11,7 @@ import { OUTPUT_BYTES, Output } from '../../../src/protocol/output.ts'
 import { type NodeOptions, nodeDefaults } from '../../../src/server/options.ts'
 import { StoreExecutor } from '../../../src/server/store-executor.ts'
 import type { Executor } from '../../../src/session/executor.ts'
-import { type SessionServices, StalledReaders, Staging } from '../../../src/session/services.ts'
+import { type SessionServices, StalledSessions, Staging } from '../../../src/session/services.ts'
 import { Session } from '../../../src/session/session.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { makeStore, MIB, NOW, type TestStore } from '../store/support.ts'
@@ -27,7 +27,8 @@ export class FakeStream implements Stream {
   destroyed = false
   /** Times that something was written although the last write said to wait. */
   writesWhileBehind = 0
-  readonly #pieces: Buffer[] = []
+  #pieces: Buffer[] = []
+  #fresh: Buffer[] = []
   #taken = 0
   #behind = false
 
@@ -37,7 +38,9 @@ export class FakeStream implements Stream {
 
   write(bytes: Uint8Array, at: number, length: number): boolean {
     if (this.#behind) this.writesWhileBehind += 1
-    this.#pieces.push(Buffer.from(bytes.slice(at, at + length)))
+    const piece = Buffer.from(bytes.slice(at, at + length))
+    this.#pieces.push(piece)
+    this.#fresh.push(piece)
     this.#taken += length
     this.#behind = this.#taken >= this.window
     return !this.#behind
@@ -49,7 +52,15 @@ export class FakeStream implements Stream {
 
   /** Everything that was ever written. */
   get text(): string {
-    return Buffer.concat(this.#pieces).toString('latin1')
+    this.#pieces = [Buffer.concat(this.#pieces)]
+    return this.#pieces[0]!.toString('latin1')
+  }
+
+  /** What was written since last asked. */
+  takeFresh(): string {
+    const fresh = Buffer.concat(this.#fresh).toString('latin1')
+    this.#fresh = []
+    return fresh
   }
 
   get size(): number {
@@ -124,7 +135,9 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
   const services: SessionServices = {
     beginTurn: () => store.tick(now),
     nowMs: () => now * 1000,
-    stalled: new StalledReaders(),
+    stalled: new StalledSessions(),
+    stalled: new StalledSessions(),
+    textKeysOnly: false,
     output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
     counters: sessionCounters(counters.ofThread(0), () => {}),
     authenticator: options.credentials ? new PasswordList(options.credentials) : undefined,
@@ -153,7 +166,6 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
 export class Client {
   readonly stream: FakeStream
   readonly session: Session
-  #read = 0
 
   constructor(stream: FakeStream, executor: Executor, services: SessionServices) {
     this.stream = stream
@@ -192,10 +204,7 @@ export class Client {
 
   /** What has come since last asked. */
   get reply(): string {
-    const { text } = this.stream
-    const fresh = text.slice(this.#read)
-    this.#read = text.length
-    return fresh
+    return this.stream.takeFresh()
   }
 
   ask(text: string): string {

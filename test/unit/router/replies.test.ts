@@ -1,0 +1,227 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Counter } from '../../../src/observe/counters.ts'
+import { Opcode } from '../../../src/protocol/binary-layout.ts'
+import { error, reply, request, set, u32 } from '../session/binary-support.ts'
+import { makeRouter, turn } from './support.ts'
+
+function value(key: string, data = `of ${key}`, flags = 7): string {
+  return `VALUE ${key} ${flags} ${data.length}\r\n${data}\r\n`
+}
+
+describe('text requests', () => {
+  const asked: readonly [send: string, forwarded: string, answer: string, expected: string][] = [
+    ['get a', 'get a\r\n', `${value('a')}END\r\n`, `${value('a')}END\r\n`],
+    ['get a', 'get a\r\n', 'END\r\n', 'END\r\n'],
+    [
+      'gets a',
+      'gets a\r\n',
+      'VALUE a 0 1 18446744073709551615\r\n1\r\nEND\r\n',
+      'VALUE a 0 1 18446744073709551615\r\n1\r\nEND\r\n',
+    ],
+    ['gat 10 a', 'gat 10 a\r\n', `${value('a')}END\r\n`, `${value('a')}END\r\n`],
+    ['gats -1 a', 'gats -1 a\r\n', 'END\r\n', 'END\r\n'],
+    ['set a 5 -1 3\r\nabc', 'set a 5 -1 3\r\nabc\r\n', 'STORED\r\n', 'STORED\r\n'],
+    ['add a 0 9 0\r\n', 'add a 0 9 0\r\n\r\n', 'NOT_STORED\r\n', 'NOT_STORED\r\n'],
+    [
+      'replace a 4294967295 0 1\r\n1',
+      'replace a 4294967295 0 1\r\n1\r\n',
+      'SERVER_ERROR out of memory storing object\r\n',
+      'SERVER_ERROR out of memory storing object\r\n',
+    ],
+    ['append a 0 0 1\r\n1', 'append a 0 0 1\r\n1\r\n', 'STORED\r\n', 'STORED\r\n'],
+    ['prepend a 0 0 1\r\n1', 'prepend a 0 0 1\r\n1\r\n', 'STORED\r\n', 'STORED\r\n'],
+    [
+      'cas a 0 0 1 18446744073709551615\r\n1',
+      'cas a 0 0 1 18446744073709551615\r\n1\r\n',
+      'EXISTS\r\n',
+      'EXISTS\r\n',
+    ],
+    ['cas a 0 0 1 5\r\n1', 'cas a 0 0 1 5\r\n1\r\n', 'NOT_FOUND\r\n', 'NOT_FOUND\r\n'],
+    ['delete a 0', 'delete a\r\n', 'DELETED\r\n', 'DELETED\r\n'],
+    ['incr a 18446744073709551615', 'incr a 18446744073709551615\r\n', '0\r\n', '0\r\n'],
+    ['decr a 007', 'decr a 7\r\n', '18446744073709551615\r\n', '18446744073709551615\r\n'],
+    [
+      'incr a 1',
+      'incr a 1\r\n',
+      'CLIENT_ERROR cannot increment or decrement non-numeric value\r\n',
+      'CLIENT_ERROR cannot increment or decrement non-numeric value\r\n',
+    ],
+    [
+      'incr a 1',
+      'incr a 1\r\n',
+      'SERVER_ERROR out of memory\r\n',
+      'SERVER_ERROR out of memory\r\n',
+    ],
+    ['touch a 2147483647', 'touch a 2147483647\r\n', 'TOUCHED\r\n', 'TOUCHED\r\n'],
+    ['flush_all 5', 'flush_all 5\r\n', 'OK\r\n', 'OK\r\n'],
+    ['flush_all', 'flush_all 0\r\n', 'OK\r\n', 'OK\r\n'],
+    ['set a 0 0 1\r\n1', 'set a 0 0 1\r\n1\r\n', 'SERVER_ERROR busy\r\n', 'SERVER_ERROR busy\r\n'],
+  ]
+
+  test.each(asked)('%j', (send, forwarded, answer, expected) => {
+    for (const size of [Number.POSITIVE_INFINITY, 1, 3]) {
+      const router = makeRouter()
+      const client = router.connect()
+      client.send(`${send}\r\n`, [size])
+      turn()
+      expect(router.link(0).requests).toBe(forwarded)
+      expect(client.reply).toBe('')
+      router.link(0).reply(answer, size)
+      turn()
+      expect(client.reply).toBe(expected)
+      expect(router.link(0).destroyed).toBe(false)
+    }
+  })
+
+  test('noreply is not forwarded, and hides whatever the node answers', () => {
+    const router = makeRouter()
+    const client = router.connect()
+    client.send('set a 0 0 1 noreply\r\n1\r\nincr a 1 noreply\r\ndelete a noreply\r\nget a\r\n')
+    turn()
+    expect(router.link(0).requests).toBe('set a 0 0 1\r\n1\r\nincr a 1\r\ndelete a\r\nget a\r\n')
+    router
+      .link(0)
+      .reply('SERVER_ERROR out of memory storing object\r\n5\r\nNOT_FOUND\r\nEND\r\n', 4)
+    turn()
+    expect(client.reply).toBe('END\r\n')
+  })
+
+  test('the router answers for itself: version, verbosity, stats, errors', () => {
+    const router = makeRouter({ nodes: 2 })
+    const client = router.connect()
+    const own = client.send('version\r\nverbosity 1\r\nbogus\r\nget\r\nstats\r\nstats x\r\n')
+    turn()
+    const line = 'CLIENT_ERROR bad command line format\r\n'
+    const first = `VERSION 1.6.45\r\nOK\r\nERROR\r\n${line}`
+    expect(own.reply).toBe(`${first}STAT n0 up\r\nSTAT n1 up\r\nEND\r\nERROR\r\n`)
+    expect(router.link(0).requests + router.link(1).requests).toBe('')
+  })
+})
+
+describe('a get of keys on several nodes', () => {
+  test('answers in the order asked, whatever order the nodes answer in', () => {
+    const order = fc.shuffledSubarray([0, 1, 2], { minLength: 3 })
+    const pieces = fc.integer({ min: 1, max: 40 })
+    const property = fc.property(order, pieces, fc.array(fc.nat(2)), (nodes, size, asked) => {
+      const router = makeRouter({ nodes: 3 })
+      const client = router.connect()
+      const keys = asked.slice(0, 20).map((node, i) => router.keyOn(node, `-${i}`))
+      if (keys.length === 0) return
+      client.send(`get ${keys.join(' ')}\r\nversion\r\n`)
+      turn()
+      for (const node of nodes) {
+        const mine = router.link(node).requests.match(/k\S+/g) ?? []
+        // Every third one is a miss.
+        const answers = mine.map(key => (key.endsWith('3') ? 'END\r\n' : `${value(key)}END\r\n`))
+        router.link(node).reply(answers.join(''), size)
+        turn()
+      }
+      const hits = keys.filter(key => !key.endsWith('3')).map(key => value(key))
+      expect(client.reply).toBe(`${hits.join('')}END\r\nVERSION 1.6.45\r\n`)
+    })
+    fc.assert(property, { numRuns: 60 })
+  })
+
+  test('of a dead one and two live ones has the hits of the live', () => {
+    const router = makeRouter({ nodes: 3 })
+    router.link(1).close('ECONNREFUSED')
+    const client = router.connect()
+    const keys = [0, 1, 2].map(node => router.keyOn(node))
+    client.send(`get ${keys.join(' ')}\r\n`)
+    turn()
+    for (const node of [0, 2]) router.link(node).reply(`${value(keys[node]!)}END\r\n`)
+    turn()
+    expect(client.reply).toBe(`${value(keys[0]!)}${value(keys[2]!)}END\r\n`)
+  })
+
+  test('an error of one node is a miss: a line of error and an END are two answers', () => {
+    const router = makeRouter({ nodes: 2 })
+    const client = router.connect()
+    const keys = [0, 1].map(node => router.keyOn(node))
+    client.send(`get ${keys.join(' ')}\r\n`)
+    turn()
+    router.link(0).reply(`${value(keys[0]!)}END\r\n`)
+    router.link(1).reply('SERVER_ERROR out of memory writing get response\r\n')
+    turn()
+    expect(client.reply).toBe(`${value(keys[0]!)}END\r\n`)
+  })
+
+  test('with more keys than may be on their way goes on as answers come', () => {
+    const router = makeRouter()
+    const client = router.connect()
+    const keys = Array.from({ length: 300 }, (_, i) => `key-${i}`)
+    client.send(`get ${keys.join(' ')}\r\n`)
+    let most = 0
+    let answered = 0
+    while (answered < keys.length) {
+      turn()
+      const forwarded = router.link(0).requests.match(/key-\d+/g) ?? []
+      expect(forwarded.length).toBeGreaterThan(0)
+      most = Math.max(most, forwarded.length)
+      answered += forwarded.length
+      router.link(0).reply(forwarded.map(key => `${value(key)}END\r\n`).join(''))
+    }
+    turn()
+    expect(client.reply).toBe(`${keys.map(key => value(key)).join('')}END\r\n`)
+    expect(most).toBeLessThanOrEqual(32)
+    expect(router.counters.sum(Counter.getHits)).toBe(300)
+  })
+})
+
+describe('binary requests', () => {
+  test('a get asks for the cas, and each form is answered in its own way', () => {
+    const router = makeRouter()
+    const client = router.connect()
+    const forms = [Opcode.get, Opcode.getq, Opcode.getk, Opcode.getkq]
+    client.send(forms.map(opcode => request(opcode, { key: 'a', opaque: opcode })).join(''))
+    client.send(forms.map(opcode => request(opcode, { key: 'z', opaque: opcode })).join(''))
+    turn()
+    expect(router.link(0).requests).toBe(`${'gets a\r\n'.repeat(4)}${'gets z\r\n'.repeat(4)}`)
+    router.link(0).reply('VALUE a 7 1 9\r\n1\r\nEND\r\n'.repeat(4) + 'END\r\n'.repeat(4), 5)
+    turn()
+    const hit = { extras: u32(7), value: '1', cas: 9 }
+    const expected =
+      reply(Opcode.get, 0, { ...hit, opaque: Opcode.get }) +
+      reply(Opcode.getq, 0, { ...hit, opaque: Opcode.getq }) +
+      reply(Opcode.getk, 0, { ...hit, key: 'a', opaque: Opcode.getk }) +
+      reply(Opcode.getkq, 0, { ...hit, key: 'a', opaque: Opcode.getkq }) +
+      error(Opcode.get, 1, 'Not found', Opcode.get) +
+      reply(Opcode.getk, 1, { key: 'z', opaque: Opcode.getk })
+    expect(client.reply).toBe(expected)
+  })
+
+  test('storage, delete and noop in order, with the statuses of each', () => {
+    const router = makeRouter()
+    const client = router.connect()
+    client.send(
+      set('a', '1', { opaque: 1 }) +
+        set('a', '2', { cas: 5, opaque: 2 }) +
+        request(Opcode.add, { key: 'a', value: '3', extras: u32(0, 0), opaque: 3 }) +
+        request(Opcode.deleteq, { key: 'a', opaque: 4 }) +
+        request(Opcode.noop, { opaque: 5 }),
+    )
+    turn()
+    expect(router.link(0).requests).toBe(
+      'set a 0 0 1\r\n1\r\ncas a 0 0 1 5\r\n2\r\nadd a 0 0 1\r\n3\r\ndelete a\r\n',
+    )
+    router.link(0).reply('STORED\r\nEXISTS\r\nNOT_STORED\r\nDELETED\r\n')
+    turn()
+    expect(client.reply).toBe(
+      reply(Opcode.set, 0, { opaque: 1 }) +
+        error(Opcode.set, 2, 'Data exists for key.', 2) +
+        error(Opcode.add, 2, 'Data exists for key.', 3) +
+        reply(Opcode.noop, 0, { opaque: 5 }),
+    )
+  })
+
+  test('an exptime over 31 bits reaches the node as a number that it takes', () => {
+    const router = makeRouter()
+    const client = router.connect()
+    client.send(request(Opcode.set, { key: 'a', value: '1', extras: u32(0, 0xffffffff) }))
+    turn()
+    const exptime = Number(/^set a 0 (-?\d+) 1\r\n/.exec(router.link(0).requests)?.[1])
+    // The text protocol cuts to 32 bits with a sign: what was far in the future must not be past.
+    expect(exptime | 0).toBeGreaterThan(0)
+  })
+})
