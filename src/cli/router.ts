@@ -13,7 +13,7 @@ import { ringLabel } from '../ring/label.ts'
 import type { RouterNode, RouterOptions } from '../router/options.ts'
 import { startRouter } from '../router/router-server.ts'
 import { canMap } from '../store/region.ts'
-import { collectList, EX_USAGE, parseHostPort, wholeNumber } from './flags.ts'
+import { collectList, EX_USAGE, parseHostPort, sizeInBytes, wholeNumber } from './flags.ts'
 import { configureBySupervisor, runServer } from './run-server.ts'
 
 type Flags = {
@@ -23,6 +23,7 @@ type Flags = {
   listen: string[]
   threads?: number
   placement?: Placement
+  maxItemSize?: number
   authFile?: string
   open?: true
   verbose: number
@@ -47,7 +48,7 @@ const defaults = {
   connectTimeoutMs: 1000,
   requestTimeoutMs: 1000,
   reconnectMinMs: 50,
-  reconnectMaxMs: 2000,
+  reconnectMaxMs: 1000,
   itemSizeMax: MIB,
 }
 
@@ -68,6 +69,11 @@ export function routerCommand(): Command {
       [],
     )
     .option('-t, --threads <num>', 'data threads (default: 1)', wholeNumber(1, 64))
+    .option(
+      '-I, --max-item-size <num>',
+      'largest item that clients may store: bytes, k or m (default: 1m)',
+      sizeInBytes(1024, 1024 ** 3),
+    )
     .option('--placement <name>', `how keys are placed: ${placements.join(', ')}`, parsePlacement)
     .option('-Y, --auth-file <file>', 'clients log in; a line a user: user:password')
     .option('--open', 'listen beyond loopback although nobody has to log in')
@@ -116,7 +122,7 @@ async function fromFile(path: string, flags: Flags): Promise<RouterOptions> {
     threads: flags.threads ?? router.threads,
     placement: flags.placement ?? config.placement,
     nodes: config.nodes,
-    itemSizeMax: Math.max(...config.nodes.map(node => node.maxItemSizeBytes)),
+    itemSizeMax: flags.maxItemSize ?? Math.max(...config.nodes.map(node => node.maxItemSizeBytes)),
     credentials: config.users.length > 0 ? config.users : undefined,
     nodeCredential: undefined,
     verbosity: flags.verbose,
@@ -143,6 +149,7 @@ function fromFlags(flags: Flags): RouterOptions {
     threads: flags.threads ?? defaults.threads,
     placement: flags.placement ?? defaults.placement,
     nodes: flags.nodes.map(text => nodeOf(text)),
+    itemSizeMax: flags.maxItemSize ?? defaults.itemSizeMax,
     credentials: flags.authFile === undefined ? undefined : passwords(flags.authFile),
     nodeCredential: undefined,
     verbosity: flags.verbose,

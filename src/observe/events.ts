@@ -48,18 +48,20 @@ export class Events {
     const words = this.#words
     for (;;) {
       const ticket = Atomics.load(words, HEAD)
-      if (ticket - Atomics.load(words, TAIL) >= SLOTS) {
+      // Tickets are 32-bit words that wrap: only their distance counts.
+      if (((ticket - Atomics.load(words, TAIL)) | 0) >= SLOTS) {
         Atomics.add(words, DROPPED, 1)
         return
       }
-      if (Atomics.compareExchange(words, HEAD, ticket, ticket + 1) !== ticket) continue
-      const slot = HEADER_WORDS + (ticket % SLOTS) * SLOT_WORDS
+      const next = (ticket + 1) | 0
+      if (Atomics.compareExchange(words, HEAD, ticket, next) !== ticket) continue
+      const slot = slotOf(ticket)
       const bytes = Buffer.from(text, 'utf8').subarray(0, TEXT_MAX)
       words[slot + 1] = kind
       words[slot + 2] = thread
       words[slot + 3] = bytes.length
       this.#bytes.set(bytes, slot * 4 + TEXT_AT)
-      Atomics.store(words, slot, ticket + 1)
+      Atomics.store(words, slot, next)
       return
     }
   }
@@ -68,15 +70,20 @@ export class Events {
   take(): Event | undefined {
     const words = this.#words
     const ticket = Atomics.load(words, TAIL)
-    const slot = HEADER_WORDS + (ticket % SLOTS) * SLOT_WORDS
-    if (Atomics.load(words, slot) !== ticket + 1) return undefined
+    const slot = slotOf(ticket)
+    const next = (ticket + 1) | 0
+    if (Atomics.load(words, slot) !== next) return undefined
     const at = slot * 4 + TEXT_AT
     const event = {
       kind: words[slot + 1] as EventKind,
       thread: words[slot + 2]!,
       text: Buffer.from(this.#bytes.slice(at, at + words[slot + 3]!)).toString('utf8'),
     }
-    Atomics.store(words, TAIL, ticket + 1)
+    Atomics.store(words, TAIL, next)
     return event
   }
+}
+
+function slotOf(ticket: number): number {
+  return HEADER_WORDS + (ticket & (SLOTS - 1)) * SLOT_WORDS
 }

@@ -43,7 +43,6 @@ const STATUSES: readonly number[] = (() => {
   statuses[Status.nonNumeric] = BinaryStatus.nonNumeric
   statuses[Status.flushNotAllowed] = BinaryStatus.authError
   statuses[Status.unknownCommand] = BinaryStatus.unknownCommand
-  statuses[Status.badKey] = BinaryStatus.invalid
   return statuses
 })()
 

@@ -20,8 +20,6 @@ export const Status = {
   nonNumeric: 11,
   flushNotAllowed: 12,
   unknownCommand: 13,
-  /** A key that cannot be said where the request has to go. */
-  badKey: 14,
 } as const
 export type Status = (typeof Status)[keyof typeof Status]
 

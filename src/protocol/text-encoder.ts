@@ -29,7 +29,6 @@ const STATUS_LINES: readonly Uint8Array[] = (() => {
   lines[Status.nonNumeric] = line('CLIENT_ERROR cannot increment or decrement non-numeric value')
   lines[Status.flushNotAllowed] = line('CLIENT_ERROR flush_all not allowed')
   lines[Status.unknownCommand] = line('ERROR')
-  lines[Status.badKey] = line('CLIENT_ERROR bad command line format')
   return lines
 })()
 

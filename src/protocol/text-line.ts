@@ -2,6 +2,7 @@
 import { LEADING_SPACES_MAX, LINE_MAX, RETRIEVAL_LINE_MAX } from './limits.ts'
 
 const SPACE = 0x20
+const DELETE = 0x7f
 const GET = Buffer.from('get ', 'latin1')
 const GETS = Buffer.from('gets ', 'latin1')
 
@@ -32,4 +33,12 @@ export function isRetrievalLine(bytes: Uint8Array, at: number, end: number): boo
   while (start < end && bytes[start] === SPACE) start += 1
   if (start - at > LEADING_SPACES_MAX) return false
   return startsWith(bytes, start, GET) || startsWith(bytes, start, GETS)
+}
+
+/** Whether a key is one token of a line, whatever surrounds it: no space and no control byte. */
+export function isTextKey(bytes: Uint8Array, at: number, size: number): boolean {
+  for (let i = at; i < at + size; i += 1) {
+    if (bytes[i]! <= SPACE || bytes[i] === DELETE) return false
+  }
+  return true
 }

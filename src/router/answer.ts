@@ -1,11 +1,11 @@
 /** What a node answered, said in the client's protocol. */
-import { toLatin1 } from '../base/bytes.ts'
+import { equalBytes, toLatin1 } from '../base/bytes.ts'
 import { Status } from '../protocol/encoder.ts'
 import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
-import { isReplyPart, type Reply, ReplyKind } from '../protocol/text-reply.ts'
+import { type Reply, ReplyKind } from '../protocol/text-reply.ts'
 import type { Request } from '../protocol/request.ts'
 import { NumberReader } from '../protocol/text-request.ts'
-import { isRetrieval } from '../protocol/command.ts'
+import { Command, isRetrieval } from '../protocol/command.ts'
 import type { Outstanding } from './outstanding.ts'
 
 const STATUSES: Readonly<Record<number, Status>> = {
@@ -40,6 +40,19 @@ function written(): Uint8Array {
   return bytes
 }
 
+/**
+ * Whether a VALUE block answers this request. If it does not, the place in the node's stream is
+ * lost, and what follows would go to the wrong clients.
+ */
+export function isAskedFor({ request }: Outstanding, bytes: Uint8Array, reply: Reply): boolean {
+  const { key, keyAt, keySize } = request
+  return (
+    isRetrieval(request.command) &&
+    reply.keyLength === keySize &&
+    equalBytes(bytes, reply.keyAt, key, keyAt, keySize)
+  )
+}
+
 /** A whole VALUE block as the client gets it. */
 export function encodeHit(outstanding: Outstanding, bytes: Uint8Array, reply: Reply): Uint8Array {
   const { request } = outstanding
@@ -66,6 +79,30 @@ export function encodeHit(outstanding: Outstanding, bytes: Uint8Array, reply: Re
   return whole
 }
 
+const { stored, notStored, exists, notFound, deleted, touched, ok, number, end } = ReplyKind
+const ERRORS: readonly ReplyKind[] = [ReplyKind.error, ReplyKind.clientError, ReplyKind.serverError]
+
+/** The replies that a command can have, beside errors. */
+const FITTING: readonly (readonly ReplyKind[])[] = (() => {
+  const fitting: (readonly ReplyKind[])[] = []
+  for (let command: number = Command.get; command <= Command.gats; command += 1) {
+    fitting[command] = [end]
+  }
+  for (let command: number = Command.set; command <= Command.cas; command += 1) {
+    fitting[command] = [stored, notStored, exists, notFound]
+  }
+  fitting[Command.delete] = [deleted, notFound]
+  fitting[Command.incr] = [number, notFound]
+  fitting[Command.decr] = [number, notFound]
+  fitting[Command.touch] = [touched, notFound]
+  fitting[Command.flushAll] = [ok]
+  return fitting
+})()
+
+function fits(command: Command, kind: ReplyKind): boolean {
+  return ERRORS.includes(kind) || (FITTING[command]?.includes(kind) ?? false)
+}
+
 /**
  * The reply that ends a request. `undefined`: it does not fit the request, the stream is broken.
  */
@@ -75,9 +112,8 @@ export function encodeEnd(
   reply: Reply,
 ): Uint8Array | undefined {
   const { request } = outstanding
-  if (isReplyPart(reply.kind)) return undefined
+  if (!fits(request.command, reply.kind)) return undefined
   if (reply.kind === ReplyKind.end) {
-    if (!isRetrieval(request.command)) return undefined
     if (outstanding.hit) return outstanding.hit
     request.encoder.miss(scratch, request)
     return written()

@@ -2,9 +2,12 @@
  * One connection of a router thread to one node, shared by many clients. Requests go out in
  * batches, one write a turn of the event loop; replies come back in the order of the requests.
  *
- *   connecting ──open (and logged in)──▶ up ──close, malformed reply, silence──▶ down
- *       ▲                                                                         │
- *       └────────────────────────── back-off over ────────────────────────────────┘
+ *   connecting ──open──▶ greeting ──logged in, version answered──▶ up
+ *       ▲                    │                                      │ close, wrong reply, silence
+ *       └── back-off over ── down ◀─────────────────────────────────┘
+ *
+ * A node that only accepts connections is not up: it has answered `version` (and the login before
+ * it) first, so one that is full or hangs is neither believed nor asked again at once.
  *
  * While it connects for the first time requests wait; later a node that is down fails them at once.
  */
@@ -16,7 +19,7 @@ import type { Request } from '../protocol/request.ts'
 import { isReplyPart, NEED_MORE, readReply, Reply, ReplyKind } from '../protocol/text-reply.ts'
 import { HeldInput } from '../session/held-input.ts'
 import type { OutboundHandler, Stream, Transport } from '../net/transport.ts'
-import { encodeEnd, encodeHit } from './answer.ts'
+import { encodeEnd, encodeHit, isAskedFor } from './answer.ts'
 import { type Outstanding, OutstandingQueue } from './outstanding.ts'
 import { putRequestLine } from './request-text.ts'
 
@@ -50,7 +53,7 @@ export type NodeConnectionOptions = {
   onStateChange: (isUp: boolean, reason: string) => void
 }
 
-type State = 'connecting' | 'loggingIn' | 'up' | 'down' | 'closed'
+type State = 'connecting' | 'greeting' | 'up' | 'down' | 'closed'
 
 export class NodeConnection implements OutboundHandler {
   readonly #options: NodeConnectionOptions
@@ -68,6 +71,9 @@ export class NodeConnection implements OutboundHandler {
   #flushScheduled = false
   #backOffMs: number
   #retryTimer: NodeJS.Timeout | undefined
+  /** Replies still to come before the node counts as up, and when they are too late. */
+  #greetings = 0
+  #greetingEndsAtMs = 0
 
   constructor(options: NodeConnectionOptions) {
     this.#options = options
@@ -111,6 +117,10 @@ export class NodeConnection implements OutboundHandler {
   checkTimeouts(): void {
     const { requestTimeoutMs, nowMs, onFailure } = this.#options
     const now = nowMs()
+    if (this.#state === 'greeting' && now >= this.#greetingEndsAtMs) {
+      this.#stream?.destroy()
+      return
+    }
     for (let i = 0; i < this.#queue.length; i += 1) {
       const outstanding = this.#queue.at(i)
       const waitedMs = now - outstanding.sentAtMs
@@ -134,15 +144,12 @@ export class NodeConnection implements OutboundHandler {
   }
 
   onOpen(): void {
-    const { credential } = this.#options
-    if (credential === undefined) {
-      this.#becomeUp()
-      return
-    }
-    this.#state = 'loggingIn'
-    const data = `${credential.name} ${credential.password}`
-    const login = Buffer.from(`set auth 0 0 ${Buffer.byteLength(data)}\r\n${data}\r\n`)
-    this.#stream!.write(login, 0, login.length)
+    const { credential, nowMs, requestTimeoutMs } = this.#options
+    this.#state = 'greeting'
+    this.#greetings = credential === undefined ? 1 : 2
+    this.#greetingEndsAtMs = nowMs() + requestTimeoutMs
+    const greeting = Buffer.from(`${loginOf(credential)}version\r\n`)
+    this.#stream!.write(greeting, 0, greeting.length)
   }
 
   onData(bytes: Uint8Array, at: number, length: number): void {
@@ -216,15 +223,12 @@ export class NodeConnection implements OutboundHandler {
 
   /** False: the reply does not fit what was asked, so the place in the stream is lost. */
   #accept(bytes: Uint8Array): boolean {
-    if (this.#state === 'loggingIn') {
-      if (this.#reply.kind !== ReplyKind.stored) return false
-      this.#becomeUp()
-      return true
-    }
+    if (this.#state === 'greeting') return this.#acceptGreeting()
     const outstanding = this.#queue.first()
     if (outstanding === undefined) return false
     if (this.#reply.kind === ReplyKind.value) {
-      if (outstanding.hit !== undefined) return false
+      if (outstanding.hit !== undefined || !isAskedFor(outstanding, bytes, this.#reply))
+        return false
       outstanding.hit = encodeHit(outstanding, bytes, this.#reply)
       return true
     }
@@ -235,6 +239,15 @@ export class NodeConnection implements OutboundHandler {
     const failure = refused ? `${this.name} refused` : ''
     if (outstanding.session !== undefined) this.#options.onAnswer(outstanding, answer, failure)
     this.#queue.shift()
+    return true
+  }
+
+  /** First STORED for the login, if there was one, then VERSION. */
+  #acceptGreeting(): boolean {
+    const expected = this.#greetings === 2 ? ReplyKind.stored : ReplyKind.version
+    if (this.#reply.kind !== expected) return false
+    this.#greetings -= 1
+    if (this.#greetings === 0) this.#becomeUp()
     return true
   }
 
@@ -298,3 +311,10 @@ export class NodeConnection implements OutboundHandler {
 
 /** Bytes that may wait for a node that does not read; requests above it fail at once. */
 const UNSENT_MAX = 32 * 1024 * 1024
+
+/** As memcached's ASCII authentication wants it; nothing when the node asks nobody. */
+function loginOf(credential: Credential | undefined): string {
+  if (credential === undefined) return ''
+  const data = `${credential.name} ${credential.password}`
+  return `set auth 0 0 ${Buffer.byteLength(data)}\r\n${data}\r\n`
+}

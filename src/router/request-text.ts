@@ -1,5 +1,5 @@
 /** Requests towards nodes, in the classic text protocol; never `noreply`: every one is answered. */
-import { latin1, putUint, putUint64 } from '../base/bytes.ts'
+import { equalBytes, latin1, putUint, putUint64 } from '../base/bytes.ts'
 import { Command, commands } from '../protocol/command.ts'
 import type { Output } from '../protocol/output.ts'
 import type { Request } from '../protocol/request.ts'
@@ -7,7 +7,6 @@ import { textEncoder } from '../protocol/text-encoder.ts'
 
 const SPACE = 0x20
 const MINUS = 0x2d
-const DELETE = 0x7f
 const EXPTIME_MAX = 2147483647
 
 const VERBS: readonly Uint8Array[] = (() => {
@@ -70,6 +69,10 @@ function putArguments(output: Output, request: Request): void {
       putSpace(output)
       putExptime(output, request.exptime)
       return
+    case Command.delete:
+      // Some servers take a key at the end of the line for the option of that name.
+      if (isNoreply(request)) output.put(latin1(' 0'))
+      return
     case Command.flushAll:
       putExptime(output, request.exptime)
       return
@@ -89,10 +92,8 @@ function putStorageArguments(output: Output, request: Request): void {
   output.at = putUint64(output.bytes, output.at, request.casLow, request.casHigh)
 }
 
-/** Whether a key is one token of a line, whatever surrounds it: no space and no control byte. */
-export function isTextKey({ key, keyAt, keySize }: Request): boolean {
-  for (let i = keyAt; i < keyAt + keySize; i += 1) {
-    if (key[i]! <= SPACE || key[i] === DELETE) return false
-  }
-  return true
+const NOREPLY = latin1('noreply')
+
+function isNoreply({ key, keyAt, keySize }: Request): boolean {
+  return keySize === NOREPLY.length && equalBytes(key, keyAt, NOREPLY, 0, keySize)
 }

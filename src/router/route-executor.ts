@@ -14,7 +14,6 @@ import { Counter } from '../observe/counters.ts'
 import { Command, isRetrieval } from '../protocol/command.ts'
 import { Status } from '../protocol/encoder.ts'
 import { Request } from '../protocol/request.ts'
-import { textEncoder } from '../protocol/text-encoder.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { Executor, ValueSink } from '../session/executor.ts'
 import type { Reply } from '../session/pending-replies.ts'
@@ -24,17 +23,20 @@ import { encodeFailure, encodeStatus } from './answer.ts'
 import { Gathering } from './gathering.ts'
 import { NodeConnection } from './node-connection.ts'
 import type { RouterNode } from './options.ts'
-import { isTextKey } from './request-text.ts'
 import { Outstanding } from './outstanding.ts'
 
 /** Requests of one client that may be on their way. */
 const WINDOW = 32
 /** Bytes of one client's replies that may wait for an earlier one. */
 const BUFFERED_BYTES_MAX = 256 * 1024
+/** … and what is on its way may come to, if replies stay as large as the last one. */
+const EXPECTED_BYTES_MAX = 2 * 1024 * 1024
 const TIMEOUT_CHECK_MS = 50
 /** How long nodes get to answer what was asked before the router ends. */
 const DRAIN_MS = 250
 const DRAIN_STEP_MS = 5
+/** What a node stores is its own affair: as much as any memcached can be told to (`-I 1g`). */
+const NODE_VALUE_MAX = 1024 * 1024 * 1024
 
 export type RouteExecutorOptions = {
   ring: Ring
@@ -92,7 +94,10 @@ export class RouteExecutor implements Executor {
 
   mayProceed(session: Session): boolean {
     if (this.#closing) return false
-    return session.pendingCount < WINDOW && session.bufferedBytes < BUFFERED_BYTES_MAX
+    const { pendingCount, bufferedBytes, lastReplyBytes } = session
+    if (pendingCount === 0) return true
+    if (pendingCount >= WINDOW || bufferedBytes >= BUFFERED_BYTES_MAX) return false
+    return (pendingCount + 1) * lastReplyBytes <= EXPECTED_BYTES_MAX
   }
 
   closed(session: Session): void {
@@ -165,7 +170,7 @@ export class RouteExecutor implements Executor {
       requestTimeoutMs: options.requestTimeoutMs,
       reconnectMinMs: options.reconnectMinMs,
       reconnectMaxMs: options.reconnectMaxMs,
-      valueSizeMax: options.itemSizeMax,
+      valueSizeMax: NODE_VALUE_MAX,
       nowMs: options.nowMs,
       onAnswer: (outstanding, bytes, failure) => this.#onAnswer(outstanding, bytes, failure),
       onFailure: (outstanding, reason) => this.#onFailure(outstanding, reason),
@@ -192,12 +197,7 @@ export class RouteExecutor implements Executor {
   }
 
   #forward(session: Session, request: Request): void {
-    // Nodes are spoken to in text: a binary key that would end a token there cannot be forwarded.
-    if (request.encoder !== textEncoder && !isTextKey(request)) {
-      request.encoder.status(session.output, request, Status.badKey)
-      return
-    }
-    // … and has no delete that compares the cas; deleting without would be worse than refusing.
+    // The classic text protocol has no delete that compares the cas: refused, not done without.
     const isCasDelete = request.command === Command.delete && request.casLow + request.casHigh > 0
     if (isCasDelete) {
       request.encoder.status(session.output, request, Status.unknownCommand)
@@ -237,6 +237,8 @@ export class RouteExecutor implements Executor {
       outstanding.take(session, undefined, request)
       outstanding.gathering = gathering
     }
+    // If no node could be asked, the answer is there already.
+    setImmediate(() => this.#drain())
   }
 
   #onAnswer(outstanding: Outstanding, bytes: Uint8Array, failure: string): void {

@@ -14,7 +14,7 @@ import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
 import type { Continuum } from '../ring/continuum.ts'
 import { Ring } from '../ring/ring.ts'
-import { type SessionServices, Staging, StalledReaders } from '../session/services.ts'
+import { type SessionServices, Staging, StalledSessions } from '../session/services.ts'
 import { Session } from '../session/session.ts'
 import type { RouterOptions } from './options.ts'
 import { RouteExecutor } from './route-executor.ts'
@@ -31,6 +31,8 @@ export type RouterExtras = {
   clockEpochMs: number
   startedAt: number
 }
+
+const STALLED_CHECK_MS = 1000
 
 /** Memory that values may take until they are whole and forwarded, a thread. */
 export const STAGING_BYTES = 64 * 1024 * 1024
@@ -67,7 +69,9 @@ export default async function runRouterThread(task: DataTask & RouterExtras): Pr
     if (options.verbosity > 0) events.emit(EventKind.connectionOpened, index, stream.peer)
     return new Session(stream, executor, services)
   }
+  const timer = setInterval(() => services.stalled.check(performance.now()), STALLED_CHECK_MS)
   await runDataThread(task, transport, accept, () => executor.close())
+  clearInterval(timer)
 }
 
 function servicesOf(
@@ -83,8 +87,9 @@ function servicesOf(
     counters: sessionCounters(counts, () => events.emit(EventKind.authFailed, index, '')),
     authenticator: options.credentials ? new PasswordList(options.credentials) : undefined,
     protocols: 'both',
+    textKeysOnly: true,
     staging: new Staging(STAGING_BYTES),
-    stalled: new StalledReaders(),
+    stalled: new StalledSessions(),
     itemSizeMax: options.itemSizeMax,
     flushAllowed: true,
     version: latin1(COMPATIBLE_VERSION),

@@ -13,7 +13,7 @@ import { Counters, type CountersHandle, sessionCounters } from '../observe/count
 import { EventKind, Events } from '../observe/events.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
-import { type SessionServices, Staging, StalledReaders } from '../session/services.ts'
+import { type SessionServices, Staging, StalledSessions } from '../session/services.ts'
 import { Session } from '../session/session.ts'
 import type { Layout } from '../store/layout.ts'
 import { openRegion, type RegionHandle } from '../store/region.ts'
@@ -96,8 +96,9 @@ function servicesOf(
     counters: sessionCounters(counts, () => events.emit(EventKind.authFailed, index, '')),
     authenticator: options.credentials ? new PasswordList(options.credentials) : undefined,
     protocols: options.credentials && !options.sasl ? 'ascii' : 'both',
+    textKeysOnly: false,
     staging: new Staging(STAGING_BYTES),
-    stalled: new StalledReaders(),
+    stalled: new StalledSessions(),
     itemSizeMax: options.itemSizeMax,
     flushAllowed: options.flush,
     version: latin1(COMPATIBLE_VERSION),

@@ -21,6 +21,7 @@ import { Command } from '../protocol/command.ts'
 import { Status } from '../protocol/encoder.ts'
 import { BINARY_BODY_MAX, KEY_MAX } from '../protocol/limits.ts'
 import { Request } from '../protocol/request.ts'
+import { isTextKey } from '../protocol/text-line.ts'
 import { BinaryLogin } from './binary-login.ts'
 import { IncomingValue } from './incoming-value.ts'
 import type { Session } from './session.ts'
@@ -135,6 +136,10 @@ export class BinaryProtocol {
     request.casHigh = readU32(bytes, at + 16)
     request.casLow = readU32(bytes, at + 20)
     request.valueSize = bodySize - extrasSize - keySize
+    if (this.#session.services.textKeysOnly && !isTextKey(bytes, request.keyAt, keySize)) {
+      putBinary(this.#session.output, request, BinaryStatus.invalid)
+      return this.#swallow(request.keyAt + keySize, request.valueSize)
+    }
     if (row.value) return this.#store(bytes, bodyAt, end)
     this.#execute()
     return bodyAt + bodySize

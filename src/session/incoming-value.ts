@@ -9,6 +9,8 @@ import type { Request } from '../protocol/request.ts'
 import type { ValueSink } from './executor.ts'
 import type { Session } from './session.ts'
 
+const NOTHING = new Uint8Array(0)
+
 export class IncomingValue {
   readonly #session: Session
   readonly #tail = new Uint8Array(2)
@@ -32,6 +34,7 @@ export class IncomingValue {
     request.keyAt = 0
     if (request.valueSize > INLINE_VALUE_MAX) {
       this.#sink = this.#session.executor.openValue(this.#session, request)
+      if (this.#sink) this.#noteProgress()
       return this.#sink !== undefined
     }
     this.#staged = this.#session.services.staging.take(Math.max(1, request.valueSize))
@@ -43,7 +46,7 @@ export class IncomingValue {
     const ofValue = Math.min(end - at, Math.max(0, this.#size - this.#received))
     if (ofValue > 0) {
       if (this.#staged) copyBytes(this.#staged, this.#received, bytes, at, ofValue)
-      else this.#sink!.fill(this.#received, bytes, at, ofValue)
+      else this.#fillSink(bytes, at, ofValue)
       this.#received += ofValue
     }
     let next = at + ofValue
@@ -67,6 +70,7 @@ export class IncomingValue {
   commit(request: Request): void {
     const sink = this.#sink
     this.#sink = undefined
+    this.#session.services.stalled.remove(this.#session)
     if (sink) {
       sink.commit(request)
       return
@@ -74,7 +78,19 @@ export class IncomingValue {
     request.value = this.#staged!
     request.valueAt = 0
     this.#session.executor.execute(this.#session, request)
+    request.value = NOTHING
     this.abandon()
+  }
+
+  #fillSink(bytes: Uint8Array, at: number, length: number): void {
+    this.#sink!.fill(this.#received, bytes, at, length)
+    this.#noteProgress()
+  }
+
+  /** Memory is taken for the whole value: a peer that stops sending may not keep it. */
+  #noteProgress(): void {
+    const { services } = this.#session
+    services.stalled.add(this.#session, services.nowMs())
   }
 
   abandon(): void {

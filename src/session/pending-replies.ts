@@ -15,17 +15,21 @@ export class PendingReplies {
   #head = 0
   /** Bytes of replies that wait for an earlier one. */
   bufferedBytes = 0
-  /** Replies still awaited. */
-  openCount = 0
+  /** Of the reply that was completed last. */
+  lastBytes = 0
 
   get isEmpty(): boolean {
     return this.#head === this.#queue.length
   }
 
+  /** Replies that have not left yet, awaited or done. */
+  get length(): number {
+    return this.#queue.length - this.#head
+  }
+
   open(): Reply {
     const reply: Reply = { bytes: undefined }
     this.#queue.push(reply)
-    this.openCount += 1
     return reply
   }
 
@@ -37,7 +41,7 @@ export class PendingReplies {
 
   complete(reply: Reply, bytes: Uint8Array): void {
     reply.bytes = bytes
-    this.openCount -= 1
+    this.lastBytes = bytes.length
     this.bufferedBytes += bytes.length
   }
 

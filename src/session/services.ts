@@ -20,8 +20,13 @@ export type SessionServices = {
   authenticator: Authenticator | undefined
   /** `ascii`: a first byte of 0x80 is not special (memcached's `-Y` without `-S`). */
   protocols: 'both' | 'ascii'
+  /**
+   * True where requests go on in text (a router): a binary key that would end a token there is
+   * refused before anything is done with it.
+   */
+  textKeysOnly: boolean
   staging: Staging
-  stalled: StalledReaders
+  stalled: StalledSessions
   /** `-I`: what `itemSize` (base/item-size.ts) may come to. */
   itemSizeMax: number
   /** False (`-F`): flush_all is refused before its argument is looked at. */
@@ -57,27 +62,29 @@ export class Staging {
   }
 }
 
-/** How long a peer may take nothing of a value that it asked for. */
+/** How long a large value may make no progress. */
 const STALLED_MS = 10_000
 
 /**
- * Sessions in the middle of a large value whose peer does not read: they hold the value's memory,
- * so they are closed in the end. Checked by whoever owns the thread, about once a second.
+ * Sessions in the middle of a large value, in either direction: while the peer neither reads nor
+ * sends they hold the memory of all of it, so they are closed in the end. Checked by whoever owns
+ * the thread, about once a second.
  */
-export class StalledReaders {
-  readonly #since = new Map<Session, number>()
+export class StalledSessions {
+  readonly #progressAtMs = new Map<Session, number>()
 
+  /** The session has begun, or got on with, a large value. */
   add(session: Session, nowMs: number): void {
-    this.#since.set(session, nowMs)
+    this.#progressAtMs.set(session, nowMs)
   }
 
   remove(session: Session): void {
-    this.#since.delete(session)
+    this.#progressAtMs.delete(session)
   }
 
   check(nowMs: number): void {
-    for (const [session, sinceMs] of this.#since) {
-      if (nowMs - sinceMs >= STALLED_MS) session.stream.destroy()
+    for (const [session, progressAtMs] of this.#progressAtMs) {
+      if (nowMs - progressAtMs >= STALLED_MS) session.stream.destroy()
     }
   }
 }

@@ -80,7 +80,12 @@ export class Session implements StreamHandler {
   }
 
   get pendingCount(): number {
-    return this.#pending?.openCount ?? 0
+    return this.#pending?.length ?? 0
+  }
+
+  /** Size of the reply that was deferred and came last: what to expect of the next one. */
+  get lastReplyBytes(): number {
+    return this.#pending?.lastBytes ?? 0
   }
 
   get bufferedBytes(): number {

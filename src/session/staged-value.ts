@@ -8,6 +8,8 @@ import type { Request } from '../protocol/request.ts'
 import type { ValueSink } from './executor.ts'
 import type { Session } from './session.ts'
 
+const NOTHING = new Uint8Array(0)
+
 export class StagedValue implements ValueSink {
   readonly #session: Session
   readonly #bytes: Uint8Array
@@ -36,6 +38,7 @@ export class StagedValue implements ValueSink {
     request.value = this.#bytes
     request.valueAt = 0
     this.#forward(request)
+    request.value = NOTHING
     this.abandon()
   }
 

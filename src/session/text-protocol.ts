@@ -107,7 +107,10 @@ export class TextProtocol {
     }
     switch (row.class) {
       case CommandClass.retrieval:
-        return this.#retrieve(row, bytes, at, to) ? newline + 1 : -1
+        if (this.#retrieve(row, bytes, at, to)) return newline + 1
+        // Taken up again later: the search for its end need not be done twice.
+        this.#scanned = newline - at
+        return -1
       case CommandClass.storage:
         return this.#store(row, bytes, at, to, newline + 1, end)
       case CommandClass.keyed:
@@ -374,7 +377,9 @@ export class TextProtocol {
 
   #noreply(row: CommandRow, bytes: Uint8Array): void {
     const last = tokens.count - 1
-    const fits = row.noreply && last > 0 && tokens.size[last] === NOREPLY.length
+    // What stands where the key belongs is the key, whatever it is called.
+    const first = row.class === CommandClass.admin ? 1 : 2
+    const fits = row.noreply && last >= first && tokens.size[last] === NOREPLY.length
     this.#request.quiet = fits && startsWith(bytes, tokens.at[last]!, NOREPLY)
   }
 }

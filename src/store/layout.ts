@@ -14,8 +14,8 @@
  *   21 segments of private chains                    under the segment lock
  *   24 segments pinned by readers                    atomically
  *   32 open segment (id + 1)                         written under the segment lock, read by all
- *   22 sequence of the segment taken last             under the segment lock
- *   48 flushed up to this sequence                   written under the segment lock, read by all
+ *   22 sequence of the segment taken last  23 (f64)   under the segment lock
+ *   48 flushed up to this sequence  49 (f64)         written under the segment lock, read by all
  *   50 pending flush: unix seconds, 0 = none         any thread, compare-and-swap
  *   64 overflow bucket next, 65 overflow free head   under the overflow lock (66)
  */
@@ -99,4 +99,5 @@ export function layoutOf(memoryBytes: number): Layout {
 // Invariants
 assert(SEGMENT_MIN_BYTES >= 2 * INLINE_VALUE_MAX, 'the largest inline item fits a segment')
 assert(META_BYTES % 64 === 0, 'metadata of two segments never share a cache line')
-assert(SuperWord.cas % 2 === 0, 'the 64-bit cas counter is aligned')
+const { cas, sequence, flushedUpTo } = SuperWord
+assert((cas | sequence | flushedUpTo) % 2 === 0, '64-bit words are aligned')

@@ -8,7 +8,7 @@
  *   4 live items   5 live words                                     atomically, under a bucket lock
  *   6 chain   next segment of a large value (id + 1)                while private, then read only
  *   7 pins    readers of a large value; bit 31: unlinked            atomically
- *   8 sequence   the how-manieth segment taken this is             under the segment lock
+ *   8 sequence   the how-manieth segment taken this is (f64, 8–9)  under the segment lock
  *
  * The lists are changed with the segment lock held.
  */
@@ -49,10 +49,13 @@ export const NO_SEGMENT = -1
 
 export class SegmentLists {
   readonly #words: Uint32Array
+  /** For sequences: 32 bits would wrap within days. */
+  readonly #doubles: Float64Array
   readonly #layout: Layout
 
   constructor(words: Uint32Array, layout: Layout) {
     this.#words = words
+    this.#doubles = new Float64Array(words.buffer)
     this.#layout = layout
   }
 
@@ -99,6 +102,24 @@ export class SegmentLists {
     words[SuperWord.freeCount] = words[SuperWord.freeCount]! + 1
   }
 
+  /** Sequence of the segment that was taken last. */
+  get lastSequence(): number {
+    return this.#doubles[SuperWord.sequence / 2]!
+  }
+
+  sequence(segment: number): number {
+    return this.#doubles[(this.meta(segment) + MetaWord.sequence) / 2]!
+  }
+
+  /** Everything in segments up to this sequence is flushed; 0: nothing ever was. */
+  get flushedUpTo(): number {
+    return this.#doubles[SuperWord.flushedUpTo / 2]!
+  }
+
+  set flushedUpTo(sequence: number) {
+    this.#doubles[SuperWord.flushedUpTo / 2] = sequence
+  }
+
   popFree(state: number): number {
     const words = this.#words
     const segment = words[SuperWord.freeHead]! - 1
@@ -108,8 +129,9 @@ export class SegmentLists {
     words[SuperWord.freeCount] = words[SuperWord.freeCount]! - 1
     words[meta + MetaWord.state] = state
     // What a flush spares is what was taken after it.
-    words[SuperWord.sequence] = words[SuperWord.sequence]! + 1
-    words[meta + MetaWord.sequence] = words[SuperWord.sequence]!
+    const sequence = this.lastSequence + 1
+    this.#doubles[SuperWord.sequence / 2] = sequence
+    this.#doubles[(meta + MetaWord.sequence) / 2] = sequence
     words[meta + MetaWord.next] = 0
     words[meta + MetaWord.previous] = 0
     return segment

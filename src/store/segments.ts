@@ -25,7 +25,6 @@ const {
   liveWords: LIVE_WORDS,
   chain: CHAIN,
   pins: PINS,
-  sequence: SEQUENCE,
 } = MetaWord
 const { usedMask: USED_MASK, sealed: SEALED, writer: WRITER } = Tail
 const UNLINKED = 2 ** 31
@@ -157,15 +156,15 @@ export class Segments {
    */
   flush(): void {
     this.#locks.lock(SuperWord.segmentLock)
-    Atomics.store(this.#words, SuperWord.flushedUpTo, this.#words[SuperWord.sequence]!)
+    this.#lists.flushedUpTo = this.#lists.lastSequence
     this.#sealOpenLocked()
     this.#locks.unlock(SuperWord.segmentLock)
   }
 
   /** Whether a flush has made everything in an item's segment invisible. */
   isFlushed(item: number): boolean {
-    const upTo = this.#words[SuperWord.flushedUpTo]!
-    return upTo !== 0 && this.#sequence(this.segmentOf(item)) <= upTo
+    const upTo = this.#lists.flushedUpTo
+    return upTo !== 0 && this.#lists.sequence(this.segmentOf(item)) <= upTo
   }
 
   /**
@@ -321,10 +320,6 @@ export class Segments {
   unlinkChain(head: number): void {
     const before = Atomics.or(this.#words, this.#lists.meta(head) + PINS, UNLINKED)
     if (before === 0) this.#releaseChain(head)
-  }
-
-  #sequence(segment: number): number {
-    return this.#words[this.#lists.meta(segment) + SEQUENCE]!
   }
 
   #sealOpenLocked(): void {

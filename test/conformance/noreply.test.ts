@@ -90,7 +90,7 @@ conformance({
       ['delete a 0 \r\n', 'DELETED\r\n'],
       ['incr a 1 noreplyx\r\n', 'NOT_FOUND\r\n'],
       ['touch a 1 noreply  \r\n', ''],
-      ['delete noreply\r\n', '', older(Older.noreplyKey, 'NOT_FOUND\r\n')],
+      ['delete noreply\r\n', 'NOT_FOUND\r\n'],
       ALIVE,
     ]),
     transcript(

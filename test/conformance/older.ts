@@ -16,7 +16,6 @@ export const Older = {
   lineError: 'noreply hid errors of the line itself',
   longKey: 'a long key in a get dropped the answers that were pipelined before it',
   blank: 'incr of a value of nothing but spaces read on into memory behind it',
-  noreplyKey: 'noreply as the only word after the command was a key and nothing else',
   loginPipelined: 'without a login, answers to pipelined commands were lost',
   loginShort: 'a short line without a login was refused, not a reason to close',
   loginSpaces: 'spaces around a login were ignored',

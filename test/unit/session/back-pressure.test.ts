@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { Counter } from '../../../src/observe/counters.ts'
 import { OUTPUT_BYTES } from '../../../src/protocol/output.ts'
 import { MIB } from '../store/support.ts'
-import { FakeStream, makeNode } from './support.ts'
+import { FakeStream, makeNode, type TestNode } from './support.ts'
 
 const BIG = 'b'.repeat(300_000)
 const setBig = `set big 0 0 ${BIG.length}\r\n${BIG}\r\n`
@@ -205,5 +205,63 @@ describe('reading more large values than may be pinned', () => {
     const reply = node.connect().ask('get big\r\n')
     expect(reply === `${head}${value}\r\nEND\r\n`).toBe(true)
     node.made.verify()
+  })
+})
+
+describe('a peer that makes no progress with a large value', () => {
+  /** A second before, then at the ten seconds that it gets. */
+  function checkAfter(node: TestNode, stream: FakeStream): void {
+    node.advance(9)
+    node.services.stalled.check(node.services.nowMs())
+    expect(stream.destroyed).toBe(false)
+    node.advance(1)
+    node.services.stalled.check(node.services.nowMs())
+  }
+
+  test('reading it is closed after ten seconds, and its memory given back', () => {
+    const node = makeNode()
+    node.connect().send(setBig)
+    const stream = new FakeStream(100)
+    const client = node.connect(stream)
+    client.deliver(Buffer.from('get big\r\n'))
+    checkAfter(node, stream)
+    expect(stream.destroyed).toBe(true)
+    client.disconnect()
+    node.made.verify()
+  })
+
+  test('sending it is closed after ten seconds, and its memory given back', () => {
+    const node = makeNode()
+    const client = node.connect()
+    client.send('set a 0 0 200000\r\nxxx')
+    checkAfter(node, client.stream)
+    expect(client.stream.destroyed).toBe(true)
+    client.disconnect()
+    node.made.verify()
+  })
+
+  test('reading a little now and then is not closed, nor one that has it all', () => {
+    const node = makeNode()
+    node.connect().send(setBig)
+    const slow = new FakeStream(100)
+    const client = node.connect(slow)
+    client.deliver(Buffer.from('get big\r\n'))
+    const done = node.connect()
+    done.send('get big\r\n')
+    const sender = node.connect()
+    sender.send('set a 0 0 200000\r\nxxx')
+    for (let seconds = 0; seconds < 45; seconds += 9) {
+      node.advance(9)
+      slow.drained()
+      client.session.onDrain()
+      sender.send('xxx')
+      node.services.stalled.check(node.services.nowMs())
+    }
+    const { stream } = done
+    expect([slow.destroyed, stream.destroyed, sender.stream.destroyed]).toEqual([
+      false,
+      false,
+      false,
+    ])
   })
 })

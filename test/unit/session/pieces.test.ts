@@ -43,7 +43,7 @@ describe('PendingReplies', () => {
           model.find(({ id }) => id === chosen!.id)!.done = true
         }
         expect(pending.isEmpty).toBe(model.length === 0)
-        expect(pending.openCount).toBe(open.length)
+        expect(pending.length).toBe(model.length)
         const waiting = model.filter(({ done }) => done)
         expect(pending.bufferedBytes).toBe(
           waiting.reduce((sum, { id }) => sum + bytesOf(id).length, 0),
@@ -72,7 +72,7 @@ describe('PendingReplies', () => {
       pending.complete(waiting.shift()!, Uint8Array.of(i & 255))
       expect(pending.shift()).toEqual(Uint8Array.of(i & 255))
     }
-    expect(pending.openCount).toBe(1)
+    expect(pending.length).toBe(1)
     expect(pending.bufferedBytes).toBe(0)
   })
 })

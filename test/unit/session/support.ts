@@ -136,7 +136,6 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
     beginTurn: () => store.tick(now),
     nowMs: () => now * 1000,
     stalled: new StalledSessions(),
-    stalled: new StalledSessions(),
     textKeysOnly: false,
     output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
     counters: sessionCounters(counters.ofThread(0), () => {}),

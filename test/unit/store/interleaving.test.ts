@@ -278,7 +278,7 @@ describe('a flush', () => {
 
   test('leaves what comes after it alone, however many segments have been used before', () => {
     const made = makeStore()
-    made.region.words[SuperWord.sequence] = 2 ** 32 - 20
+    new Float64Array(made.region.words.buffer)[SuperWord.sequence / 2] = 2 ** 32 - 20
     setOf(made.store, 'a', 'old')
     made.store.flush(0)
     expect(read(made.store, 'a')).toBeUndefined()
