@@ -4,7 +4,7 @@
  * statistics must equal. Seeds are printed: a failing run is repeated with MEMRING_TEST_SEED.
  */
 import { Worker } from 'node:worker_threads'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { Prng } from '../../src/base/prng.ts'
 import { layoutOf } from '../../src/store/layout.ts'
 import { STORE_COUNTERS, StoreCounter } from '../../src/store/put.ts'
@@ -26,6 +26,10 @@ const seed = Number(process.env['MEMRING_TEST_SEED'] ?? Date.now() % 1_000_000)
 /** Runs a fixture in a thread of its own; resolves with what it reports. */
 function runThread<Report>(file: string, workerData: unknown): Promise<Report> {
   const worker = new Worker(new URL(`fixtures/${file}`, import.meta.url), { workerData })
+  // One that waits for a lock that nobody gives back would run for ever.
+  onTestFinished(async () => {
+    await worker.terminate()
+  })
   return new Promise((resolve, reject) => {
     worker.once('message', resolve)
     worker.once('error', reject)
@@ -35,13 +39,18 @@ function runThread<Report>(file: string, workerData: unknown): Promise<Report> {
 
 describe.each(['mapped', 'shared'] as const)('four threads on one store, %s memory', kind => {
   test.each([
-    { memoryMb: 8, keys: 20_000, shortMs: 4000 },
-    { memoryMb: 32, keys: 400, shortMs: 2000 },
-  ])('$memoryMb MB, $keys keys', { timeout: 120_000 }, async ({ memoryMb, keys, shortMs }) => {
-    const layout = layoutOf(memoryMb * MIB)
+    { memoryMb: 8, segments: 200, keys: 20_000, shortMs: 3000, evictionsMin: 1000 },
+    // So few that a slow writer finds its segment at the end of the queue again and again.
+    { memoryMb: 8, segments: 6, keys: 300, shortMs: 3000, evictionsMin: 1000 },
+    { memoryMb: 32, segments: 800, keys: 400, shortMs: 1500, evictionsMin: 0 },
+  ])('$segments segments, $keys keys', { timeout: isLong ? 120_000 : 30_000 }, async options => {
+    const { memoryMb, keys, shortMs, evictionsMin } = options
+    const whole = layoutOf(memoryMb * MIB)
+    const segmentCount = Math.min(options.segments, whole.segmentCount)
+    const layout = { ...whole, segmentCount }
     const region = createRegion(layout.totalBytes, kind)
     Store.format(region, layout, Uint32Array.of(seed, 2, 3, 4))
-    console.log(`store threads: ${kind}, ${memoryMb} MB, seed ${seed}`)
+    console.log(`store threads: ${kind}, ${segmentCount} segments, seed ${seed}`)
     const forMs = isLong ? 30_000 : shortMs
     const common = { region: region.handle, layout, keys, forMs, now: 1_700_000_000 }
     const reports = await Promise.all(
@@ -65,7 +74,7 @@ describe.each(['mapped', 'shared'] as const)('four threads on one store, %s memo
       expect(report.hits).toBeGreaterThan(100)
       expect(report.contended).toBeGreaterThan(0)
     }
-    expect(sum(StoreCounter.evictions)).toBeGreaterThan(memoryMb === 8 ? 1000 : -1)
+    expect(sum(StoreCounter.evictions)).toBeGreaterThanOrEqual(evictionsMin)
   })
 })
 
