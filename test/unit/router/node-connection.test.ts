@@ -25,7 +25,7 @@ describe('a node that answers wrongly', () => {
     ['a line that is none', 'hello\r\n'],
     ['a line feed alone', 'END\n'],
     ['a value that is larger than it says', 'VALUE a 0 1\r\n123\r\nEND\r\n'],
-    ['a value over the largest item', `VALUE a 0 ${2 * MIB}\r\n`],
+    ['a value over the largest item', `VALUE a 0 ${1024 * MIB + 1}\r\n`],
     ['two values for one key', `${HIT}${HIT}END\r\n`],
     ['a value of another key', 'VALUE b 0 1\r\n1\r\nEND\r\n'],
     ['STORED', 'STORED\r\n'],
@@ -259,46 +259,66 @@ describe('a node that goes', () => {
   })
 })
 
-describe('logging in at a node', () => {
+describe('a new connection', () => {
   const options = { nodeCredential: { name: 'router', password: 'pass word' } }
   const login = 'set auth 0 0 16\r\nrouter pass word\r\n'
 
-  test('comes before everything else', () => {
+  test('logs in before everything else, and asks who is there', () => {
     const router = makeRouter(options)
     const client = router.connect()
     client.send('get a\r\n')
     turn()
-    expect(router.link(0).requests).toBe(login)
-    router.link(0).reply('STORED\r\n', 1)
+    const link = router.link(0)
+    expect(link.requests).toBe('')
+    link.connected()
     turn()
-    expect(router.link(0).requests).toBe('get a\r\n')
-    router.link(0).reply('END\r\n')
+    expect(link.requests).toBe(`${login}version\r\n`)
+    link.reply('STORED\r\n', 1)
+    turn()
+    expect([link.requests, router.told]).toEqual(['', []])
+    link.reply('VERSION 1.6.18\r\n', 1)
+    turn()
+    expect([link.requests, router.told]).toEqual(['get a\r\n', ['n0 up']])
+    link.reply('END\r\n')
     turn()
     expect(client.reply).toBe('END\r\n')
-    expect(router.told).toEqual(['n0 up'])
   })
 
-  test('refused: the connection is given up, requests fail, it is tried again', () => {
+  const refusals: readonly [string, string][] = [
+    ['the login refused', 'CLIENT_ERROR authentication failure\r\n'],
+    ['the version refused', 'STORED\r\nERROR\r\n'],
+    ['too many connections', 'ERROR Too many open connections\r\n'],
+    ['something else first', 'VERSION 1.6.45\r\nSTORED\r\n'],
+  ]
+  test.each(refusals)('%s: it is given up, requests fail, it is tried again', (_, answer) => {
     const router = makeRouter(options)
     const client = router.connect()
     client.send('get a\r\ndelete a\r\n')
+    router.link(0).connected()
     turn()
-    router.link(0).reply('CLIENT_ERROR authentication failure\r\n')
+    router.link(0).reply(answer)
     later(1)
     expect(client.reply).toBe('END\r\nSERVER_ERROR n0 is down\r\n')
+    expect(router.told.some(line => line === 'n0 up')).toBe(false)
     later(BACK_OFF_MIN_MS)
     expect(router.links.length).toBe(2)
-    router.link(0).open()
-    expect(router.link(0).requests).toBe(login)
+    router.link(0).connected()
+    expect(router.link(0).requests).toBe(`${login}version\r\n`)
   })
 
-  test('never answered: the connection is given up like any silent one', () => {
+  test('that is never answered is given up, and the next comes no sooner than it should', () => {
     const router = makeRouter(options)
     const client = router.connect()
     client.send('get a\r\n')
-    later(REQUEST_MS * 10)
+    let known = 0
+    for (let ms = 0; ms < REQUEST_MS * 20; ms += 100) {
+      if (router.links.length > known) router.link(0).connected()
+      known = router.links.length
+      later(100)
+    }
     expect(client.reply).toBe('END\r\n')
     expect(router.links[0]!.destroyed).toBe(true)
-    expect(router.links.length).toBeGreaterThan(1)
+    expect(known).toBeGreaterThan(5)
+    expect(known).toBeLessThan(14)
   })
 })

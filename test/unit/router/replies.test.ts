@@ -215,6 +215,24 @@ describe('binary requests', () => {
     )
   })
 
+  test('a key that would break the text towards a node is refused and swallowed', () => {
+    for (const key of ['a b', 'a\r\nflush_all\r\n', '\n', ' ', 'a\0', 'a\t', '\x7f']) {
+      const router = makeRouter()
+      const client = router.connect()
+      client.send(request(Opcode.get, { key, opaque: 1 }))
+      client.send(set(key, 'flush_all\r\n', { opaque: 2 }))
+      client.send(request(Opcode.delete, { key, opaque: 3 }))
+      client.send(set(key, 'x'.repeat(1_048_600), { opaque: 4 }))
+      client.send(request(Opcode.noop, { opaque: 5 }))
+      turn()
+      expect(router.link(0).requests).toBe('')
+      const refused = [Opcode.get, Opcode.set, Opcode.delete, Opcode.set].map((opcode, i) =>
+        error(opcode, 4, 'Invalid arguments', i + 1),
+      )
+      expect(client.reply).toBe(refused.join('') + reply(Opcode.noop, 0, { opaque: 5 }))
+    }
+  })
+
   test('an exptime over 31 bits reaches the node as a number that it takes', () => {
     const router = makeRouter()
     const client = router.connect()

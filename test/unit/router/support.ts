@@ -34,8 +34,18 @@ export class Link extends FakeStream {
     this.#handler = handler
   }
 
-  open(): void {
+  /** Connected; nothing is answered yet. */
+  connected(): void {
     this.#handler.onOpen()
+  }
+
+  /** Connected, and the router's greeting answered as a node does that asks for no login. */
+  open(): void {
+    this.connected()
+    const greeting = this.requests
+    if (greeting !== 'version\r\n') throw new Error(`Cannot open: greeted by "${greeting}"`)
+    this.forget()
+    this.reply('VERSION 1.6.45\r\n')
   }
 
   /** What the router has sent since last asked. */
@@ -155,7 +165,8 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
   const node = makeNode(stagingBytes === undefined ? { executor } : { executor, stagingBytes })
   const link = (index: number): Link =>
     transport.links.findLast(({ port }) => port === nodes[index]!.port)!
-  if (given.open ?? true) for (const one of transport.links) one.open()
+  const opens = given.open ?? given.nodeCredential === undefined
+  if (opens) for (const one of transport.links) one.open()
   const keyOn = (index: number, suffix = ''): string => {
     for (let i = 0; ; i += 1) {
       const key = `k${i}${suffix}`

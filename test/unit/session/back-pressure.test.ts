@@ -208,16 +208,16 @@ describe('reading more large values than may be pinned', () => {
   })
 })
 
-describe('a peer that makes no progress with a large value', () => {
-  /** A second before, then at the ten seconds that it gets. */
-  function checkAfter(node: TestNode, stream: FakeStream): void {
-    node.advance(9)
-    node.services.stalled.check(node.services.nowMs())
-    expect(stream.destroyed).toBe(false)
-    node.advance(1)
-    node.services.stalled.check(node.services.nowMs())
-  }
+/** A second before, then at the ten seconds that it gets. */
+function checkAfter(node: TestNode, stream: FakeStream): void {
+  node.advance(9)
+  node.services.stalled.check(node.services.nowMs())
+  expect(stream.destroyed).toBe(false)
+  node.advance(1)
+  node.services.stalled.check(node.services.nowMs())
+}
 
+describe('a peer that makes no progress with a large value', () => {
   test('reading it is closed after ten seconds, and its memory given back', () => {
     const node = makeNode()
     node.connect().send(setBig)

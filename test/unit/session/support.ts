@@ -63,6 +63,13 @@ export class FakeStream implements Stream {
     return fresh
   }
 
+  /** As if nothing had been written yet. */
+  forget(): void {
+    this.#pieces = []
+    this.#fresh = []
+    this.drained()
+  }
+
   get size(): number {
     return this.#pieces.reduce((sum, piece) => sum + piece.length, 0)
   }
@@ -108,8 +115,9 @@ export type TestNodeOptions = Partial<NodeOptions> & { stagingBytes?: number; ex
 export function makeNode(given: TestNodeOptions = {}): TestNode {
   const options: NodeOptions = { ...nodeDefaults, memoryBytes: 8 * MIB, threads: 1, ...given }
   const { memoryBytes, evict, itemSizeMax } = options
-  const made = makeStore({ memoryBytes, evict, itemSizeMax })
   const counters = Counters.create(1)
+  const ofStore = { memoryBytes, evict, itemSizeMax, counters: counters.storeOfThread(0) }
+  const made = makeStore(ofStore)
   let now = NOW
   const { layout } = made
   const facts = {
@@ -136,7 +144,7 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
     beginTurn: () => store.tick(now),
     nowMs: () => now * 1000,
     stalled: new StalledSessions(),
-    textKeysOnly: false,
+    textKeysOnly: given.executor !== undefined,
     output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
     counters: sessionCounters(counters.ofThread(0), () => {}),
     authenticator: options.credentials ? new PasswordList(options.credentials) : undefined,

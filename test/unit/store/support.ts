@@ -31,6 +31,8 @@ export type TestStoreOptions = {
   itemSizeMax?: number
   /** Byte offset at which segments begin, instead of right behind the index. */
   segmentsAt?: number
+  /** Where it counts; its own place, if nothing is said. */
+  counters?: Float64Array
 }
 
 /** `layout`, its segments moved to a byte offset that may be far beyond the rest. */
@@ -55,10 +57,13 @@ export function wipe(region: Region, layout: Layout): void {
 export function storeOn(
   region: Region,
   layout: Layout,
-  { evict = true, itemSizeMax = MIB }: TestStoreOptions = {},
+  {
+    evict = true,
+    itemSizeMax = MIB,
+    counters = new Float64Array(STORE_COUNTERS),
+  }: TestStoreOptions = {},
 ): TestStore {
   Store.format(region, layout, SEED)
-  const counters = new Float64Array(STORE_COUNTERS)
   const another = (): Store => {
     const store = new Store(region, layout, { evict, itemSizeMax, counters })
     store.tick(NOW)
