@@ -120,6 +120,7 @@ function toOptions(flags: Flags, command: Command): NodeOptions {
   return {
     ...nodeDefaults,
     listen: listenAddresses(flags, refuse),
+    interfaces: flags.listen.length > 0 ? flags.listen.join(',') : nodeDefaults.interfaces,
     threads: flags.threads,
     memoryBytes,
     evict: !flags.disableEvictions,

@@ -35,8 +35,8 @@ const TIMEOUT_CHECK_MS = 50
 /** How long nodes get to answer what was asked before the router ends. */
 const DRAIN_MS = 250
 const DRAIN_STEP_MS = 5
-/** What a node stores is its own affair: as much as any memcached can be told to (`-I 1g`). */
-const NODE_VALUE_MAX = 1024 * 1024 * 1024
+/** Larger values than clients may store here are passed on too, as long as memory allows. */
+const NODE_VALUE_MAX = 64 * 1024 * 1024
 
 export type RouteExecutorOptions = {
   ring: Ring
@@ -170,7 +170,7 @@ export class RouteExecutor implements Executor {
       requestTimeoutMs: options.requestTimeoutMs,
       reconnectMinMs: options.reconnectMinMs,
       reconnectMaxMs: options.reconnectMaxMs,
-      valueSizeMax: NODE_VALUE_MAX,
+      valueSizeMax: Math.max(options.itemSizeMax, NODE_VALUE_MAX),
       nowMs: options.nowMs,
       onAnswer: (outstanding, bytes, failure) => this.#onAnswer(outstanding, bytes, failure),
       onFailure: (outstanding, reason) => this.#onFailure(outstanding, reason),

@@ -6,6 +6,8 @@ export type NodeOptions = {
   name: string
   /** Addresses to listen on; port 0 = chosen by the kernel. */
   listen: readonly { host: string; port: number }[]
+  /** For `stats settings`: what was given with `-l`. */
+  interfaces: string
   threads: number
   /** `-m`, in bytes. */
   memoryBytes: number
@@ -40,6 +42,7 @@ export const nodeDefaults: NodeOptions = {
     { host: '0.0.0.0', port: 11211 },
     { host: '::', port: 11211 },
   ],
+  interfaces: 'NULL',
   threads: 4,
   memoryBytes: 64 * MIB,
   evict: true,

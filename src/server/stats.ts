@@ -178,7 +178,7 @@ function settings({ options, port }: NodeFacts): Row[] {
     ['maxconns', options.connectionLimit],
     ['tcpport', port],
     ['udpport', 0],
-    ['inter', options.listen.map(({ host }) => host).join(',')],
+    ['inter', options.interfaces],
     ['verbosity', options.verbosity],
     ['oldest', 0],
     ['evictions', onOff(options.evict)],
