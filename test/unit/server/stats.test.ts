@@ -1,7 +1,6 @@
 /** The shape of `stats` as memcached 1.6.45 has it with its crawler and maintainer switched off. */
 import { describe, expect, test } from 'vitest'
 import { Counter } from '../../../src/observe/counters.ts'
-import { nodeDefaults } from '../../../src/server/options.ts'
 import { makeNode, type TestNode, type TestNodeOptions } from '../session/support.ts'
 
 const generalNames = `
@@ -129,8 +128,8 @@ describe('stats settings', () => {
     [{}, 'maxbytes', String(8 * 1024 * 1024)],
     [{}, 'tcpport', '11211'],
     [{}, 'client_flags_size', '4'],
-    [{ listen: nodeDefaults.listen }, 'inter', 'NULL'],
-    [{ listen: [{ host: '127.0.0.1', port: 11211 }] }, 'inter', '127.0.0.1'],
+    [{}, 'inter', 'NULL'],
+    [{ interfaces: '127.0.0.1,::1' }, 'inter', '127.0.0.1,::1'],
   ]
   test.each(switched)('%o: %s is %s', (options, name, value) => {
     expect(stats(makeNode(options), 'settings').get(name)).toBe(value)
