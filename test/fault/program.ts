@@ -51,6 +51,8 @@ export type ProgramOptions = {
   readonly descriptors?: number
   /** The faults of fixtures/faults.ts are in it. */
   readonly faults?: boolean
+  /** As on a machine where koffi cannot be installed. */
+  readonly withoutKoffi?: boolean
 }
 
 /** Resolves once it listens; ended when the test is over. */
@@ -104,16 +106,25 @@ export function routerFlags(threads: number, nodes: readonly { address: string }
 }
 
 function launch(args: readonly string[], options: ProgramOptions, portFile: string): ChildProcess {
-  const faults = new URL('fixtures/faults.ts', import.meta.url).href
-  const preload = options.faults ? { NODE_OPTIONS: `--import ${faults}` } : {}
+  const preloaded = [options.withoutKoffi && 'no-koffi', options.faults && 'faults']
+  const imports = preloaded.filter(name => typeof name === 'string').map(importOf)
   const own = [process.execPath, options.file ?? MAIN, ...args]
   const { descriptors: limit } = options
   const [command = '', ...rest] =
     limit === undefined ? own : ['prlimit', `--nofile=${limit}:${limit}`, ...own]
   return spawn(command, rest, {
-    env: { ...process.env, ...preload, ...options.env, MEMCACHED_PORT_FILENAME: portFile },
+    env: {
+      ...process.env,
+      ...(imports.length > 0 ? { NODE_OPTIONS: imports.join(' ') } : {}),
+      ...options.env,
+      MEMCACHED_PORT_FILENAME: portFile,
+    },
     stdio: ['ignore', 'ignore', options.stderr ?? 'pipe'],
   })
+}
+
+function importOf(fixture: string): string {
+  return `--import ${new URL(`fixtures/${fixture}.ts`, import.meta.url).href}`
 }
 
 async function waitForPort(file: string, child: ChildProcess, said: () => string): Promise<number> {
