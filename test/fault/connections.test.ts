@@ -29,6 +29,7 @@ import {
   nodeFlags,
   processorMs,
   residentBytes,
+  routerFlags,
   startProgram,
 } from './program.ts'
 
@@ -269,6 +270,56 @@ describe.each([1, 4])('clients that do not read (%i threads)', threads => {
     expect(String(await client.receiveExpected(expected)) === expected).toBe(true)
     expect(descriptorsOf(program.pid)).toBeLessThanOrEqual(before)
     expect(complaints(program)).toEqual([])
+    client.close()
+  })
+})
+
+describe('a router', () => {
+  test(`${CLIENTS} half-sent requests ended by FIN and RST leak nothing`, async () => {
+    const nodes = [await startProgram(nodeFlags(1)), await startProgram(nodeFlags(1))]
+    const router = await startProgram(routerFlags(2, nodes))
+    const client = await TestConnection.open(router)
+    expect(await client.ask('set kept 0 0 4\r\nkept')).toBe('STORED')
+    await halfSend(router, pieces, 'RST', 100)
+    await settled(client, 1)
+    const before = held(router)
+    for (const way of ['FIN', 'RST'] as const) {
+      await halfSend(router, pieces, way, CLIENTS / 2)
+      await settled(client, 1)
+    }
+    const after = held(router)
+    expect(after.descriptors).toBeLessThanOrEqual(before.descriptors)
+    expect(after.resident - before.resident).toBeLessThan(96 * MIB)
+    await client.send('get kept half\r\n')
+    const kept = 'VALUE kept 0 4\r\nkept\r\nEND\r\n'
+    expect(String(await client.receiveExpected(kept))).toBe(kept)
+    for (const program of [router, ...nodes]) expect(complaints(program)).toEqual([])
+    client.close()
+  })
+
+  test('clients that do not read cost bounded memory, and keep nobody waiting', async () => {
+    const nodes = [await startProgram(nodeFlags(1)), await startProgram(nodeFlags(1))]
+    const router = await startProgram(routerFlags(1, nodes))
+    const client = await TestConnection.open(router)
+    const value = 'v'.repeat(MIB - 200)
+    expect(await client.ask(`set big 0 0 ${value.length}\r\n${value}`)).toBe('STORED')
+    const before = held(router)
+    const deaf = await Promise.all(Array.from({ length: 3 }, () => DeafClient.open(router)))
+    for (const one of deaf) one.send('get big\r\n'.repeat(100))
+    await sleep(500)
+    for (let i = 0; i < 100; i += 1) {
+      const from = performance.now()
+      expect(await client.ask(`set small${i} 0 0 1\r\nx`)).toBe('STORED')
+      expect(performance.now() - from).toBeLessThan(500)
+    }
+    // Each is owed 100 MiB.
+    const owed = held(router).resident - before.resident
+    console.log(`router: ${(owed / MIB).toFixed(0)} MiB for 3 clients that do not read`)
+    expect(owed).toBeLessThan(150 * MIB)
+    const answer = Buffer.from(`VALUE big 0 ${value.length}\r\n${value}\r\nEND\r\n`)
+    const wrong = await Promise.all(deaf.map(one => readRepeated(one, answer, 100)))
+    expect(wrong).toEqual(deaf.map(() => -1))
+    for (const one of deaf) one.close()
     client.close()
   })
 })

@@ -20,6 +20,7 @@ import { PipelinedLoad } from './pipelined-load.ts'
 import {
   descriptorsOf,
   endAfter,
+  fullPipe,
   logLines,
   nodeFlags,
   PORTABLE_NODE,
@@ -190,6 +191,36 @@ describe.each(shapes)('without koffi ($threads threads, $region memory)', shape 
     },
   )
 })
+
+describe.each(shapes.slice(0, 2))(
+  'without koffi ($threads threads): nothing keeps the end',
+  shape => {
+    test.each([
+      { fault: 'SIGTERM', code: 0 },
+      { fault: 'SIGUSR2', code: 70 },
+      { fault: 'throw-now', code: 70 },
+    ] as const)('a full pipe as standard error does not: $fault', async ({ fault, code }) => {
+      const program = await start(shape, { faults: true, stderr: fullPipe() })
+      const client = await TestConnection.open(program)
+      const from = performance.now()
+      if (fault === 'throw-now') await client.send('get throw-now\r\n')
+      else program.signal(fault)
+      expect(await endWithin(program, from)).toBe(code)
+      client.close()
+    })
+
+    test('threads that wait for the lock of a thread that died do not', async () => {
+      const program = await start(shape, { faults: true })
+      const waiting = await Promise.all(
+        Array.from({ length: 8 }, () => TestConnection.open(program)),
+      )
+      const from = performance.now()
+      await Promise.all(waiting.map(client => client.send('get throw-locked\r\n'.repeat(50))))
+      expect(await endWithin(program, from)).toBe(70)
+      for (const client of waiting) client.close()
+    })
+  },
+)
 
 /** But for the one that it says about koffi when it starts. */
 function complaints(program: Program): unknown[] {
