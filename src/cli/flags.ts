@@ -1,4 +1,5 @@
 /** Values of command-line flags: parsed strictly, refused with what was expected. */
+import { isIPv6 } from 'node:net'
 import { InvalidArgumentError } from 'commander'
 
 /** memcached's exit code for a flag it cannot take (sysexits.h). */
@@ -30,7 +31,10 @@ export function sizeInBytes(min: number, max: number): (text: string) => number 
 
 /** Repeatable, and a list with `,` or `;`. */
 export function collectList(text: string, before: readonly string[]): string[] {
-  return [...before, ...text.split(/[,;]/).filter(part => part !== '')]
+  const parts = text.split(/[,;]/).filter(part => part !== '')
+  // An empty variable in a start script must not come to mean something else than was written.
+  if (parts.length === 0) throw new InvalidArgumentError(`Cannot use "${text}": expected a value`)
+  return [...before, ...parts]
 }
 
 export type HostPort = { host: string; port: number | undefined }
@@ -38,9 +42,12 @@ export type HostPort = { host: string; port: number | undefined }
 /** `host`, `host:port`, `[v6]:port`, `v6`, `*`. */
 export function parseHostPort(text: string): HostPort {
   const bracketed = /^\[([^\]]+)\](?::(\d+))?$/.exec(text)
-  const plain = /^([^:]*)(?::(\d+))?$/.exec(text)
+  const plain = /^([^:[\]]+)(?::(\d+))?$/.exec(text)
   const [, host = text, port] = bracketed ?? plain ?? []
-  if (host === '' || /[\s/]/.test(host)) {
+  const isV6 = isIPv6(host)
+  // Brackets are for IPv6 only, and only IPv6 has colons of its own.
+  const isHost = bracketed || !plain ? isV6 : !/[\s/]/.test(host)
+  if (!isHost) {
     throw new InvalidArgumentError(`Cannot use address "${text}": expected host or host:port`)
   }
   if (port === undefined) return { host, port: undefined }

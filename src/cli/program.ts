@@ -21,6 +21,8 @@ export async function runProgram(): Promise<void> {
     .description('A sharded, multi-threaded memcached cluster: nodes, router and supervisor')
     .version(VERSION, '-V, --version')
     .addHelpText('after', EXAMPLES)
+    // What stands behind a command is the command's: `memring node -V` is not `memring -V`.
+    .enablePositionalOptions()
   const asked = Object.entries(commands).filter(([name]) => name === process.argv[2])
   // Anything else (help, a slip of the pen) is answered with all of them in view.
   const wanted = asked.length > 0 ? asked : Object.entries(commands)

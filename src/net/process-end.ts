@@ -17,7 +17,7 @@ export function endFatally(lastLine: string): never {
     // Nobody reads standard error (full pipe, closed): the exit code still says it.
   }
   loadKernel()?.exit(EXIT_FATAL)
-  process.exit(EXIT_FATAL)
+  exitWithoutHooks(EXIT_FATAL)
 }
 
 /** Everything that nobody caught ends the process, whatever other threads are doing. */
@@ -32,5 +32,11 @@ export function endFatallyOnUncaught(describe: (error: unknown) => string): void
  */
 export function endOrderly(): never {
   loadKernel()?.exit(0)
-  process.exit(0)
+  exitWithoutHooks(0)
+}
+
+/** The log has been written out by now, as far as it could be; its exit hook would try again. */
+function exitWithoutHooks(code: number): never {
+  process.removeAllListeners('exit')
+  process.exit(code)
 }
