@@ -19,6 +19,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 
+/** POSIX; Node has no call for it. */
+const MAKE_PIPE = 'mkfifo'
 const START_TIMEOUT_MS = 15_000
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 /** A node from its parts, for what the command line does not offer. */
@@ -169,7 +171,7 @@ export function logLines(text: string): Record<string, unknown>[] {
 export function fullPipe(): number {
   const directory = mkdtempSync(join(tmpdir(), 'memring-pipe-'))
   const path = join(directory, 'pipe')
-  const made = spawnSync('mkfifo', [path], { encoding: 'utf8' })
+  const made = spawnSync(MAKE_PIPE, [path], { encoding: 'utf8' })
   if (made.status !== 0) throw new Error(`Cannot make a pipe: ${made.stderr}`)
   const keeper = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
   // Opened apart, because O_NONBLOCK is shared by all copies of one open descriptor.

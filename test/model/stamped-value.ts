@@ -10,7 +10,6 @@ import { Prng } from '../../src/base/prng.ts'
 
 export type Stamp = { writer: number; version: number }
 
-export const STAMP_SIZE_MAX = 400 * 1024
 const pool = randomBytes(512 * 1024)
 const HEADER_MAX = 300
 
