@@ -9,8 +9,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    globalSetup: ['test/support/require-node.ts'],
-    reporters: ['default', 'test/support/summary-reporter.ts'],
+    globalSetup: ['./test/support/require-node.ts'],
+    reporters: ['default', './test/support/summary-reporter.ts'],
     coverage: { include: ['src/**/*.ts'] },
   },
 })
