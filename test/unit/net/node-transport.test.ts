@@ -162,6 +162,9 @@ describe.each(['adopt', 'listen'] as const)('a connection by %s', way => {
     }
     stream.end()
     write(stream, 'not this')
+    peer.write('nor this')
+    await sleep(30)
+    expect(recorder.received).toBe('')
     let read = 0
     peer.on('data', (data: Buffer) => {
       read += data.length

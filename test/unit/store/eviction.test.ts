@@ -157,7 +157,9 @@ describe('large values', () => {
     expect(store.segments.pin(head)).toBe(true)
     store.unlock()
     fill(made, 200, () => 200_000)
-    store.remove(Buffer.from('pinned'), 0, 6)
+    const before = made.counters[StoreCounter.evictions]!
+    expect(before).toBeGreaterThan(100)
+    expect(store.remove(Buffer.from('pinned'), 0, 6)).toBe(true)
     fill(made, 200, () => 200_000)
     const copy = Buffer.alloc(value.length)
     store.large.read(head, 0, copy, 0, copy.length)

@@ -139,6 +139,46 @@ function makeLarge(): { made: TestStore; other: Store; value: Buffer } {
   return { made, other: made.another(), value }
 }
 
+test('a segment that was sealed with room left takes nothing more', () => {
+  const made = makeStore()
+  const other = made.another()
+  const { words } = made.region
+  setOf(made.store, 'mine', 'old')
+  const held = words[SuperWord.openSegment]!
+  const load = Atomics.load.bind(Atomics)
+  let tricked = false
+  const spy = vi.spyOn(Atomics, 'load').mockImplementation(((array: Uint32Array, at: number) => {
+    const value = load(array, at)
+    if (tricked || array !== words || at !== SuperWord.openSegment) return value
+    tricked = true
+    other.flush(0)
+    return held
+  }) as typeof Atomics.load)
+  setOf(made.store, 'mine', 'new')
+  spy.mockRestore()
+  expect(tricked).toBe(true)
+  expect(words[SuperWord.openSegment]).not.toBe(held)
+  expect(readText(other, 'mine')).toBe('new')
+  made.verify()
+})
+
+test('a writer keeps its sealed segment although all that lives in it goes', () => {
+  const made = makeStore()
+  const other = made.another()
+  setOf(made.store, 'neighbour', 'x')
+  const segment = made.region.words[SuperWord.openSegment]! - 1
+  around(made.store.segments, 'reserve', 'after', () => {
+    for (let i = 0; i < 4; i += 1) setOf(other, `next-${i}`, valueOf(i, 16_000))
+    expect(made.region.words[SuperWord.openSegment]).not.toBe(segment + 1)
+    for (const key of ['neighbour', 'next-0']) other.remove(Buffer.from(key), 0, key.length)
+    expect(other.segments.liveItems(segment)).toBe(0)
+    expect(other.segments.state(segment)).toBe(SegmentState.queued)
+  })
+  setOf(made.store, 'mine', valueOf(8, 1_000))
+  expect(read(other, 'mine')!.value.equals(valueOf(8, 1_000))).toBe(true)
+  made.verify()
+})
+
 describe('a large value', () => {
   test('evicted while another thread unlinks it is freed once', () => {
     const { made, other } = makeLarge()

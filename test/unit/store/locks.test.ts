@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { Locks } from '../../../src/store/locks.ts'
 import { createRegion } from '../../../src/store/region.ts'
 import type { LockTask } from './fixtures/lock-worker.ts'
@@ -26,6 +26,20 @@ describe.each(['shared', 'mapped'] as const)('Locks on %s memory', kind => {
     expect(region.words[SUM]).toBe(THREADS * ROUNDS)
     expect(region.words[LOCK]).toBe(0)
     expect(contended.reduce((sum, one) => sum + one)).toBeGreaterThan(0)
+  })
+
+  test('a lock that was free a moment ago is not taken from who was quicker', () => {
+    const region = createRegion(4096, kind)
+    let yields = 0
+    const locks = new Locks(region.words, () => {
+      yields += 1
+      locks.unlock(LOCK)
+    })
+    locks.lock(LOCK)
+    const spy = vi.spyOn(Atomics, 'load').mockReturnValueOnce(0 as never)
+    locks.lock(LOCK)
+    spy.mockRestore()
+    expect(yields).toBe(1)
   })
 
   test('a waiter gives the processor away, and goes on when the lock is free', () => {
