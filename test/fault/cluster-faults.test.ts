@@ -11,8 +11,6 @@ import { readStats } from '../support/stats.ts'
 import { ModelClient, type ModelKey, type NodeHealth } from './model-client.ts'
 
 const BACK_WITHIN_MS = 2000
-/** Repairs are timed, and on a busy machine a process sometimes waits a second for its turn. */
-const TIMED = { retry: 2 }
 const KEYS = 150
 const CLIENTS = 4
 const names = ['node-1', 'node-2', 'node-3'] as const
@@ -21,7 +19,7 @@ const ring = Ring.build(
   names.map(label => ({ label, weight: 1 })),
 )
 
-test('SIGKILL of nodes under load costs their keys, and nothing else', TIMED, async () => {
+test('SIGKILL of nodes under load costs their keys, and nothing else', async () => {
   const { up, nodes, clients, running } = await startLoad(Date.now() % 1e6)
   // The second and third death of one node come soon after the one before.
   for (const index of [0, 1, 1, 1, 2]) {
@@ -52,7 +50,7 @@ test('SIGKILL of nodes under load costs their keys, and nothing else', TIMED, as
   }
 })
 
-test('a node that was killed comes back empty, the others as they were', TIMED, async () => {
+test('a node that was killed comes back empty, the others as they were', async () => {
   const { up, nodes, clients, running } = await startLoad(7)
   await running.stop()
   for (const client of clients) await client.storeAll()
