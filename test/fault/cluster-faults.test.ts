@@ -71,48 +71,44 @@ test('a node that was killed comes back empty, the others as they were', async (
   }
 })
 
-test(
-  'SIGSTOP of a node: its requests time out, the other shards keep answering',
-  TIMED,
-  async () => {
-    const { up, nodes, clients, running } = await startLoad(11)
-    await running.stop()
-    const [well, ...mixed] = clients
-    const others = well!.keys.filter(({ node }) => node !== nodes[2])
-    const prng = new Prng(5)
-    const apart = await ModelClient.open(up.router, others, prng)
-    onTestFinished(() => apart.close())
-    // The second time long enough for the router to give the connection up.
-    for (const stoppedMs of [1500, 4500]) {
-      let goesOn = true
-      const runs = [apart, ...mixed].map(client => client.run(() => goesOn))
-      await sleep(150)
-      const pid = Number(await stat(up, 2, 'pid'))
-      apart.slowestMs = 0
-      nodes[2]!.state = 'stopped'
-      nodes[2]!.wasStopped = true
-      process.kill(pid, 'SIGSTOP')
-      const before = { replies: apart.replies, refused: refused(mixed) }
-      await sleep(stoppedMs)
-      process.kill(pid, 'SIGCONT')
-      const stoppedFor = { replies: apart.replies, refused: refused(mixed) }
-      await until(async () => await stores(up, 2), up.output)
-      nodes[2]!.state = 'well'
-      goesOn = false
-      await Promise.all(runs)
-      expect(stoppedFor.replies - before.replies).toBeGreaterThan(1000)
-      expect(apart.slowestMs).toBeLessThan(500)
-      // They are told within the timeout of 1 s, again and again.
-      expect(stoppedFor.refused - before.refused).toBeGreaterThan(0)
-      for (const client of [apart, ...mixed]) {
-        expect(client.wrong).toEqual([])
-        expect(client.closed).toBe(false)
-        expect(client.slowestMs).toBeLessThan(2500)
-      }
+test('SIGSTOP of a node: its requests time out, the other shards keep answering', async () => {
+  const { up, nodes, clients, running } = await startLoad(11)
+  await running.stop()
+  const [well, ...mixed] = clients
+  const others = well!.keys.filter(({ node }) => node !== nodes[2])
+  const prng = new Prng(5)
+  const apart = await ModelClient.open(up.router, others, prng)
+  onTestFinished(() => apart.close())
+  // The second time long enough for the router to give the connection up.
+  for (const stoppedMs of [1500, 4500]) {
+    let goesOn = true
+    const runs = [apart, ...mixed].map(client => client.run(() => goesOn))
+    await sleep(150)
+    const pid = Number(await stat(up, 2, 'pid'))
+    apart.slowestMs = 0
+    nodes[2]!.state = 'stopped'
+    nodes[2]!.wasStopped = true
+    process.kill(pid, 'SIGSTOP')
+    const before = { replies: apart.replies, refused: refused(mixed) }
+    await sleep(stoppedMs)
+    process.kill(pid, 'SIGCONT')
+    const stoppedFor = { replies: apart.replies, refused: refused(mixed) }
+    await until(async () => await stores(up, 2), up.output)
+    nodes[2]!.state = 'well'
+    goesOn = false
+    await Promise.all(runs)
+    expect(stoppedFor.replies - before.replies).toBeGreaterThan(1000)
+    expect(apart.slowestMs).toBeLessThan(500)
+    // They are told within the timeout of 1 s, again and again.
+    expect(stoppedFor.refused - before.refused).toBeGreaterThan(0)
+    for (const client of [apart, ...mixed]) {
+      expect(client.wrong).toEqual([])
+      expect(client.closed).toBe(false)
+      expect(client.slowestMs).toBeLessThan(2500)
     }
-    expect(up.output()).not.toMatch(/Died/)
-  },
-)
+  }
+  expect(up.output()).not.toMatch(/Died/)
+})
 
 function refused(clients: readonly ModelClient[]): number {
   return clients.reduce((sum, client) => sum + client.counts.refused, 0)
