@@ -10,6 +10,7 @@ import type { Log } from '../observe/log.ts'
 import { TextLine } from '../protocol/text-encoder.ts'
 import { layoutOf } from '../store/layout.ts'
 import { createRegion } from '../store/region.ts'
+import { reclaim } from './reclaim.ts'
 import { Store } from '../store/store.ts'
 import type { NodeOptions } from './options.ts'
 import type { NodeExtras } from './worker.ts'
@@ -33,7 +34,8 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
   const region = createRegion(layout.totalBytes, options.region)
   Store.format(region, layout, crypto.getRandomValues(new Uint32Array(4)))
   const control = new Control()
-  const counters = Counters.create(options.threads)
+  // One block more than data threads: main reclaims what has expired.
+  const counters = Counters.create(options.threads + 1)
   const events = new Events()
   const clockEpochMs = monotonicEpochMs()
   const extras: NodeExtras = {
@@ -57,10 +59,17 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     onFatal: hooks.onFatal,
     useKernel: options.useKernel,
   })
+  const stopReclaiming = reclaim(
+    region,
+    layout,
+    counters.storeOfThread(options.threads),
+    clockEpochMs,
+  )
   const stopLogging = logEvents(events, control, hooks.log)
   return {
     listening: host.listening,
     stop: async () => {
+      stopReclaiming()
       await host.stop()
       stopLogging()
     },

@@ -14,8 +14,8 @@ export type NodeFacts = {
   control: Control
   startedAt: number
   port: number
-  indexBytes: number
-  hashPower: number
+  indexBytes: () => number
+  hashPower: () => number
 }
 
 type Row = [name: string, value: string | number]
@@ -129,8 +129,8 @@ function storeRows(counters: Counters, { options, hashPower, indexBytes }: NodeF
     ['time_in_listen_disabled_us', 0],
     ['threads', options.threads],
     ['conn_yields', 0],
-    ['hash_power_level', hashPower],
-    ['hash_bytes', indexBytes],
+    ['hash_power_level', hashPower()],
+    ['hash_bytes', indexBytes()],
     ['hash_is_expanding', 0],
     ['slab_reassign_rescues', 0],
     ['slab_reassign_chunk_rescues', 0],

@@ -90,8 +90,8 @@ export class StoreExecutor implements Executor {
         request.encoder.miss(session.output, request)
         return true
       }
-      if (touches) items.setExptime(item, this.#exptime(request.exptime))
-      items.markFetched(item, this.#store.now)
+      if (touches) this.#store.setExptime(item, this.#exptime(request.exptime))
+      this.#store.noteRead(item)
       if (!items.isLarge(item)) {
         this.#answerInline(session, request, item)
         return true
@@ -104,6 +104,7 @@ export class StoreExecutor implements Executor {
       request.encoder.hitHead(session.output, request, this.#describe(item))
     } finally {
       this.#store.unlock()
+      if (touches && item !== 0) this.#store.settle(request.key, request.keyAt, request.keySize)
     }
     session.sendValue(source, () => request.encoder.hitTail(session.output))
     return true
@@ -187,13 +188,13 @@ export class StoreExecutor implements Executor {
   }
 
   #pinned(item: number): ValueSource | undefined {
-    const { items, large, segments } = this.#store
+    const { items, large, largeSegments } = this.#store
     const head = large.headOf(item)
-    if (!segments.pin(head)) return undefined
+    if (!largeSegments.pin(head)) return undefined
     return {
       size: items.valueSize(item),
       read: (position, target, at, length) => large.read(head, position, target, at, length),
-      close: () => segments.unpin(head),
+      close: () => largeSegments.unpin(head),
     }
   }
 
@@ -272,16 +273,12 @@ export class StoreExecutor implements Executor {
   }
 
   #touch(session: Session, request: Request): void {
-    const { items } = this.#store
-    const item = this.#store.find(request.key, request.keyAt, request.keySize)
-    if (item !== 0) {
-      items.setExptime(item, this.#exptime(request.exptime))
-      items.markFetched(item, this.#store.now)
-    }
-    this.#store.unlock()
+    const { key, keyAt, keySize } = request
+    const exptime = this.#exptime(request.exptime)
+    const wasThere = this.#store.touch(key, keyAt, keySize, exptime)
     this.#count(Counter.cmdTouch)
-    this.#count(item !== 0 ? Counter.touchHits : Counter.touchMisses)
-    const status = item !== 0 ? Status.touched : Status.notFound
+    this.#count(wasThere ? Counter.touchHits : Counter.touchMisses)
+    const status = wasThere ? Status.touched : Status.notFound
     request.encoder.status(session.output, request, status)
   }
 

@@ -63,8 +63,8 @@ export default async function runNodeThread(task: DataTask & NodeExtras): Promis
       control: new Control(task.control),
       startedAt: task.startedAt,
       port: task.tcpPort,
-      indexBytes: (task.layout.bucketCount + task.layout.overflowCount) * 64,
-      hashPower: Math.log2(task.layout.bucketCount),
+      indexBytes: () => store.indexBytes,
+      hashPower: () => Math.floor(Math.log2(store.index.bucketCount)),
     },
   })
   const services = {

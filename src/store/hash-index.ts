@@ -7,14 +7,24 @@
  *   chain     overflow bucket index + 1, 0 = none
  *
  * A location is an item's word (items.ts); location 0 is an empty slot. A bucket whose chain is
- * full gives up its first slot: the index is bounded, like everything else.
+ * full gives up a slot: the index is bounded, like everything else.
+ *
+ * It grows by linear hashing (Litwin 1980), one bucket at a time, so nothing ever waits for it: of
+ * N main buckets, with L the power of two at or below N, a key is in bucket h mod 2L if that is
+ * below N, else in h mod L. Bucket N is made by moving what belongs there out of bucket N - L:
+ *
+ *   0 ……… N-L ……… L ……… N          split N-L ──▶ N-L and N, then N + 1
+ *   split   │ not yet  │ new ones
+ *
+ * Whoever has locked the bucket of a key looks at N again: it may have been split meanwhile.
  */
 import { assert } from '../base/assert.ts'
 import { equalBytes } from '../base/bytes.ts'
 import type { KeyHash } from './hash.ts'
 import type { Items } from './items.ts'
-import { type Layout, SuperWord } from './layout.ts'
+import { BUCKET_BYTES, type Layout, SuperWord } from './layout.ts'
 import type { Locks } from './locks.ts'
+import { OverflowBuckets } from './overflow-buckets.ts'
 import type { Region } from './region.ts'
 
 const BUCKET_WORDS = 16
@@ -26,15 +36,26 @@ const CHAIN_MAX = 4
 const TWO_32 = 4294967296
 const TAG_SHIFT = 16
 const LOCATION_HIGH_MASK = 0xff
+const FREQUENCY_SHIFT = 8
+export const FREQUENCY_MAX = 0xff
+/**
+ * Items a main bucket holds on average before the index grows. Of 7 slots that is a load of 0.93;
+ * what does not fit goes to overflow buckets, some 13 bytes an item in all.
+ */
+const ITEMS_PER_BUCKET = 6.5
 
 export const NO_SLOT = -1
 
 export class HashIndex {
+  readonly overflow: OverflowBuckets
   readonly #bytes: Uint8Array
   readonly #words: Uint32Array
   readonly #items: Items
   readonly #locks: Locks
   readonly #layout: Layout
+  readonly #perSegment: number
+  /** Slots of a chain that is being split: two words each. */
+  readonly #scratch = new Uint32Array((CHAIN_MAX + 1) * SLOTS * 2)
 
   constructor(region: Region, items: Items, locks: Locks, layout: Layout) {
     this.#bytes = region.bytes
@@ -42,19 +63,49 @@ export class HashIndex {
     this.#items = items
     this.#locks = locks
     this.#layout = layout
+    this.#perSegment = layout.bucketsPerSegment
+    this.overflow = new OverflowBuckets(region, locks, layout)
   }
 
+  /** Main buckets there are now. */
   get bucketCount(): number {
-    return this.#layout.bucketCount
+    return Atomics.load(this.#words, SuperWord.bucketCount)
   }
 
-  /** The main bucket of a key, as a word. */
+  /** Whether there are too many items for the buckets. */
+  get wantsGrowth(): boolean {
+    const items = this.#words[SuperWord.linkedItems]! | 0
+    return items > this.#words[SuperWord.bucketCount]! * ITEMS_PER_BUCKET
+  }
+
+  /** The first buckets; once, before any other thread starts. `segment`: zeroed, of the index. */
+  format(segment: number): void {
+    this.#words[this.#layout.directoryWord] = segment + 1
+    this.#words[SuperWord.bucketCount] = this.#perSegment
+  }
+
+  /** The main bucket of a key, as a word; without its lock, of this moment only. */
   bucketOf(hash: KeyHash): number {
-    return this.#layout.bucketWord + (hash.bucket & (this.#layout.bucketCount - 1)) * BUCKET_WORDS
+    return this.bucketAt(this.#indexOf(hash.bucket, this.bucketCount))
   }
 
   bucketAt(index: number): number {
-    return this.#layout.bucketWord + index * BUCKET_WORDS
+    const segment = this.#words[this.#layout.directoryWord + Math.floor(index / this.#perSegment)]!
+    const first = this.#layout.segmentsWord + (segment - 1) * this.#layout.segmentWords
+    return first + (index & (this.#perSegment - 1)) * BUCKET_WORDS
+  }
+
+  /** Locks the main bucket of a key and returns it. */
+  lockFor(hash: KeyHash): number {
+    for (;;) {
+      const count = this.bucketCount
+      const index = this.#indexOf(hash.bucket, count)
+      const bucket = this.bucketAt(index)
+      this.lock(bucket)
+      const now = this.bucketCount
+      if (now === count || this.#indexOf(hash.bucket, now) === index) return bucket
+      this.unlock(bucket)
+    }
   }
 
   lock(bucket: number): void {
@@ -63,6 +114,10 @@ export class HashIndex {
 
   unlock(bucket: number): void {
     this.#locks.unlock(bucket + LOCK)
+  }
+
+  isLocked(bucket: number): boolean {
+    return Atomics.load(this.#words, bucket + LOCK) !== 0
   }
 
   /** The slot (a word) that links a key, or NO_SLOT. Caller holds the bucket's lock. */
@@ -107,16 +162,34 @@ export class HashIndex {
       length += 1
     }
     if (length > CHAIN_MAX) return NO_SLOT
-    const overflow = this.#takeOverflow()
+    const overflow = this.overflow.take()
     if (overflow < 0) return NO_SLOT
     this.#words[last + CHAIN] = overflow + 1
-    return this.#overflowWord(overflow)
+    return this.overflow.wordOf(overflow)
   }
 
   /** Links an item. Caller holds the lock of the slot's bucket. */
   set(slot: number, hash: KeyHash, item: number): void {
     const high = Math.floor(item / TWO_32)
     this.#words[slot] = ((hash.tag >>> TAG_SHIFT) << TAG_SHIFT) | high
+    this.#words[slot + 1] = item - high * TWO_32
+  }
+
+  /** How often an item was read, roughly: 0–255. */
+  frequency(slot: number): number {
+    return (this.#words[slot]! >>> FREQUENCY_SHIFT) & FREQUENCY_MAX
+  }
+
+  /** Caller holds the lock of the slot's bucket. */
+  setFrequency(slot: number, frequency: number): void {
+    const rest = this.#words[slot]! & ~(FREQUENCY_MAX << FREQUENCY_SHIFT)
+    this.#words[slot] = rest | (frequency << FREQUENCY_SHIFT)
+  }
+
+  /** An item has moved: its slot keeps tag and frequency. Caller holds the bucket's lock. */
+  move(slot: number, item: number): void {
+    const high = Math.floor(item / TWO_32)
+    this.#words[slot] = (this.#words[slot]! & ~LOCATION_HIGH_MASK) | high
     this.#words[slot + 1] = item - high * TWO_32
   }
 
@@ -140,8 +213,9 @@ export class HashIndex {
       for (let slot = last; slot < last + SLOTS * 2; slot += 2) {
         if (this.location(slot) !== 0) return
       }
+      const overflow = this.#words[previous + CHAIN]! - 1
       this.#words[previous + CHAIN] = 0
-      this.#giveOverflow(last)
+      this.overflow.give(overflow)
     }
   }
 
@@ -155,43 +229,82 @@ export class HashIndex {
     }
   }
 
+  /**
+   * Adds one main bucket, unless another thread is adding one. False: there is no segment for it.
+   * Called with no lock held.
+   * @param takeSegment a segment for the index, or NO_SEGMENT; may evict.
+   * @param hash one that nobody else is using.
+   */
+  grow(takeSegment: () => number, hash: KeyHash): boolean {
+    if (!this.#locks.tryLock(SuperWord.growLock)) return true
+    try {
+      const count = this.bucketCount
+      const entry = this.#layout.directoryWord + Math.floor(count / this.#perSegment)
+      if (this.#words[entry] === 0) {
+        const segment = takeSegment()
+        if (segment < 0) return false
+        this.#words[entry] = segment + 1
+      }
+      if (this.overflow.spare < CHAIN_MAX) return false
+      this.#split(count, hash)
+      return true
+    } finally {
+      this.#locks.unlock(SuperWord.growLock)
+    }
+  }
+
+  /** Caller holds the grow lock. */
+  #split(count: number, hash: KeyHash): void {
+    const span = floorPowerOfTwo(count)
+    const source = this.bucketAt(count - span)
+    const fresh = this.bucketAt(count)
+    this.lock(source)
+    // Nobody can come upon the new bucket before it is counted.
+    this.#words[fresh + LOCK] = 1
+    const slots = this.#takeSlots(source)
+    for (let at = 0; at < slots * 2; at += 2) {
+      const item = (this.#scratch[at]! & LOCATION_HIGH_MASK) * TWO_32 + this.#scratch[at + 1]!
+      hash.of(this.#bytes, this.#items.keyAt(item), this.#items.keySize(item))
+      const belongs = (hash.bucket & (span * 2 - 1)) >>> 0 === count
+      const slot = this.emptySlot(belongs ? fresh : source)
+      assert(slot !== NO_SLOT, 'both halves of a chain fit where the chain was')
+      this.#words[slot] = this.#scratch[at]!
+      this.#words[slot + 1] = this.#scratch[at + 1]!
+    }
+    Atomics.store(this.#words, SuperWord.bucketCount, count + 1)
+    this.unlock(source)
+    this.unlock(fresh)
+  }
+
+  /** Empties a chain into the scratch; its overflow buckets are free again. How many slots. */
+  #takeSlots(bucket: number): number {
+    let count = 0
+    this.forEach(bucket, (_, slot) => {
+      this.#scratch[count * 2] = this.#words[slot]!
+      this.#scratch[count * 2 + 1] = this.#words[slot + 1]!
+      this.clear(slot)
+      count += 1
+    })
+    this.trim(bucket)
+    return count
+  }
+
+  #indexOf(bucketHash: number, count: number): number {
+    const span = floorPowerOfTwo(count)
+    const index = (bucketHash & (span * 2 - 1)) >>> 0
+    return index < count ? index : (bucketHash & (span - 1)) >>> 0
+  }
+
   #next(at: number): number {
     const chain = this.#words[at + CHAIN]!
-    return chain === 0 ? 0 : this.#overflowWord(chain - 1)
+    return chain === 0 ? 0 : this.overflow.wordOf(chain - 1)
   }
+}
 
-  #overflowWord(overflow: number): number {
-    return this.#layout.bucketWord + (this.#layout.bucketCount + overflow) * BUCKET_WORDS
-  }
-
-  /** A free overflow bucket: a returned one first, then one never used. */
-  #takeOverflow(): number {
-    const words = this.#words
-    this.#locks.lock(SuperWord.overflowLock)
-    const returned = words[SuperWord.overflowFree]!
-    let overflow = -1
-    if (returned !== 0) {
-      overflow = returned - 1
-      const at = this.#overflowWord(overflow)
-      words[SuperWord.overflowFree] = words[at + CHAIN]!
-      words[at + CHAIN] = 0
-    } else if (words[SuperWord.overflowNext]! < this.#layout.overflowCount) {
-      overflow = words[SuperWord.overflowNext]!
-      words[SuperWord.overflowNext] = overflow + 1
-    }
-    this.#locks.unlock(SuperWord.overflowLock)
-    return overflow
-  }
-
-  #giveOverflow(at: number): void {
-    const words = this.#words
-    const overflow = (at - this.#overflowWord(0)) / BUCKET_WORDS
-    this.#locks.lock(SuperWord.overflowLock)
-    words[at + CHAIN] = words[SuperWord.overflowFree]!
-    words[SuperWord.overflowFree] = overflow + 1
-    this.#locks.unlock(SuperWord.overflowLock)
-  }
+function floorPowerOfTwo(value: number): number {
+  return (1 << (31 - Math.clz32(value))) >>> 0
 }
 
 // Invariants
 assert(SLOTS * 2 === LOCK && CHAIN === BUCKET_WORDS - 1, 'slots, lock and chain tile a bucket')
+assert(BUCKET_WORDS * 4 === BUCKET_BYTES, 'a bucket is one cache line')

@@ -3,6 +3,8 @@
  * Linux' hsiphash): a keyed hash, so that nobody who does not know the seed can aim keys at a
  * bucket.
  */
+import { SuperWord } from './layout.ts'
+
 export class KeyHash {
   readonly #k0: number
   readonly #k1: number
@@ -68,4 +70,10 @@ function lastWord(bytes: Uint8Array, at: number, length: number): number {
   if (rest > 1) word |= bytes[at + 1]! << 8
   if (rest > 0) word |= bytes[at]!
   return word
+}
+
+/** The hash of a store: its seed stands in the superblock. */
+export function seededHash(words: Uint32Array): KeyHash {
+  const at = SuperWord.seed
+  return new KeyHash(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!)
 }

@@ -67,6 +67,13 @@ export class Items {
     if (large) words[next] = shape.valueSize
   }
 
+  /** A header for room that was reserved and is not used: walks go over it. `size`: words. */
+  writeDead(item: number, size: number): void {
+    const payload = (size - HEADER_WORDS) * 4
+    const keySize = Math.min(KEY_MASK, payload)
+    this.#words[item + PACKED] = (keySize << VALUE_BITS) | (payload - keySize)
+  }
+
   setCas(item: number, low: number, high: number): void {
     this.#words[item] = low
     this.#words[item + 1] = high
@@ -96,6 +103,11 @@ export class Items {
   markFetched(item: number, now: number): void {
     this.#words[item + LAST_ACCESS] = now
     this.#words[item + PACKED] = this.#words[item + PACKED]! | (ItemState.fetched << STATE_SHIFT)
+  }
+
+  /** It has to prove itself again. Caller holds the bucket lock. */
+  clearFetched(item: number): void {
+    this.#words[item + PACKED] = this.#words[item + PACKED]! & ~(ItemState.fetched << STATE_SHIFT)
   }
 
   isFetched(item: number): boolean {

@@ -9,6 +9,7 @@
 import { copyBytes } from '../base/bytes.ts'
 import type { Items } from './items.ts'
 import type { Layout } from './layout.ts'
+import type { LargeSegments } from './large-segments.ts'
 import { NO_SEGMENT, type Segments } from './segments.ts'
 
 /** Header, client flags and size words: what stands before the key of a large item. */
@@ -18,9 +19,17 @@ export class LargeValues {
   readonly #bytes: Uint8Array
   readonly #items: Items
   readonly #segments: Segments
+  readonly #large: LargeSegments
   readonly #segmentBytes: number
 
-  constructor(bytes: Uint8Array, items: Items, segments: Segments, layout: Layout) {
+  constructor(
+    bytes: Uint8Array,
+    items: Items,
+    segments: Segments,
+    large: LargeSegments,
+    layout: Layout,
+  ) {
+    this.#large = large
     this.#bytes = bytes
     this.#items = items
     this.#segments = segments
@@ -61,14 +70,14 @@ export class LargeValues {
     let offset = this.#items.valueAt(item) - item * 4 + position
     while (offset >= this.#segmentBytes) {
       offset -= this.#segmentBytes
-      segment = this.#segments.chainNext(segment)
+      segment = this.#large.next(segment)
     }
     for (let done = 0; done < length && segment !== NO_SEGMENT; ) {
       const size = Math.min(length - done, this.#segmentBytes - offset)
       visit(this.#segments.firstWord(segment) * 4 + offset, done, size)
       done += size
       offset = 0
-      segment = this.#segments.chainNext(segment)
+      segment = this.#large.next(segment)
     }
   }
 }

@@ -6,7 +6,9 @@
  *                  of every item it links, and the pins of large ones while they are linked
  *   segment lock   one: free list, queue, segment states, chain links, the open segment's identity
  *   overflow lock  one: the list of free overflow buckets
- * Order: bucket lock → segment lock or overflow lock (both are leaves, held for a few words' work).
+ *   grow lock      one: the number of main buckets; only ever tried, never waited for
+ * Order: grow lock → bucket lock → segment lock or overflow lock (both are leaves, held for a few
+ * words' work).
  * Nobody reserves room, opens a segment or evicts while holding a bucket lock.
  *
  * Atomics.wait does not work on mapped memory, so a waiter looks some 200 times and then gives the
@@ -27,6 +29,11 @@ export class Locks {
 
   lock(word: number): void {
     if (Atomics.compareExchange(this.#words, word, 0, 1) !== 0) this.#lockContended(word)
+  }
+
+  /** Whether the lock was free, and is held now. */
+  tryLock(word: number): boolean {
+    return Atomics.compareExchange(this.#words, word, 0, 1) === 0
   }
 
   unlock(word: number): void {

@@ -58,6 +58,8 @@ export type StoreOptions = {
   evict: boolean
   /** `-I`: bytes of the largest item as memcached counts them (`itemSize`). */
   itemSizeMax: number
+  /** For the frequency counter; default Math.random. In [0, 1). */
+  random?: () => number
   /** This thread's counters, STORE_COUNTERS long. */
   counters: Float64Array
 }

@@ -86,7 +86,7 @@ function addInPlace(
 
 /** A copy of what is there, or undefined when nothing is (or it cannot be read now). */
 function snapshot(store: Store, put: Put): Snapshot | undefined {
-  const { items, large, segments } = store
+  const { items, large, largeSegments } = store
   const item = store.find(put.key, put.keyAt, put.keySize)
   if (item === 0) {
     store.unlock()
@@ -106,11 +106,11 @@ function snapshot(store: Store, put: Put): Snapshot | undefined {
     return copy
   }
   const head = large.headOf(item)
-  const pinned = segments.pin(head)
+  const pinned = largeSegments.pin(head)
   store.unlock()
   if (!pinned) return undefined
   large.read(head, 0, copy.value, 0, size)
-  segments.unpin(head)
+  largeSegments.unpin(head)
   return copy
 }
 

@@ -1,19 +1,23 @@
 /**
- * Metadata of segments, and the two lists they are in: free, and queued (oldest first, both ways).
+ * Metadata of segments, and the lists they are in: free, or one of the chains (oldest first, linked
+ * both ways). A chain is a lifetime (ttl-buckets.ts) in probation or in the main part.
  *
  * Metadata of a segment, 16 words:
  *   0 tail    used words (18 bits) · sealed (1) · writers (13)      any thread, compare-and-swap
  *   1 state   SegmentState                                         under the segment lock
  *   2 next    3 previous (id + 1, 0 none)                           under the segment lock
  *   4 live items   5 live words                                     atomically, under a bucket lock
- *   6 chain   next segment of a large value (id + 1)                while private, then read only
+ *   6 body    next segment of a large value (id + 1)                while private, then read only
  *   7 pins    readers of a large value; bit 31: unlinked            atomically
  *   8 sequence   the how-manieth segment taken this is (f64, 8–9)  under the segment lock
+ *   10 chain  chain it belongs to + 1, 0 none                       under the segment lock
+ *   11 least  earliest exptime in it; NEVER: none expires           atomically
  *
- * The lists are changed with the segment lock held.
+ * Chains, 4 words each from CHAINS in the superblock, under the segment lock (open: read by all):
+ *   0 open segment (id + 1)   1 head   2 tail   3 segments, large values' later ones included
  */
 import { assert } from '../base/assert.ts'
-import { type Layout, SuperWord } from './layout.ts'
+import { CHAIN_COUNT_MAX, type Layout, SuperWord } from './layout.ts'
 
 export const MetaWord = {
   tail: 0,
@@ -22,30 +26,40 @@ export const MetaWord = {
   previous: 3,
   liveItems: 4,
   liveWords: 5,
-  chain: 6,
+  body: 6,
   pins: 7,
   sequence: 8,
+  chain: 10,
+  least: 11,
 } as const
 const META_WORDS = 16
+const CHAIN_WORDS = 4
+const ChainWord = { open: 0, head: 1, tail: 2, count: 3 } as const
 
 export const Tail = { usedMask: 2 ** 18 - 1, sealed: 2 ** 18, writer: 2 ** 19 } as const
 
 export const SegmentState = {
   free: 0,
   open: 1,
-  /** Sealed and in the queue, oldest first. */
+  /** Sealed and in its chain. */
   queued: 2,
-  /** Off the queue, being emptied by one thread. */
+  /** Out of its chain, being emptied by one thread. */
   evicting: 3,
-  /** Emptied by somebody else while its evictor looked at it: the evictor frees it. */
+  /** Emptied by somebody else while a thread looked at it: that thread frees it. */
   abandoned: 4,
   /** Head of a large value that is still private to its writer. */
   large: 5,
   /** A later segment of a large value. */
   body: 6,
+  /** Holds buckets of the hash index, for good. */
+  index: 7,
+  /** In its chain, and the reclaimer is taking expired items out of it. */
+  reclaiming: 8,
 } as const
 
 export const NO_SEGMENT = -1
+/** No item of the segment expires. */
+export const NEVER = 0xffffffff
 
 export class SegmentLists {
   readonly #words: Uint32Array
@@ -64,26 +78,71 @@ export class SegmentLists {
     return this.#layout.metaWord + segment * META_WORDS
   }
 
+  /** The word that names a chain's open segment. */
+  openWord(chain: number): number {
+    return SuperWord.chains + chain * CHAIN_WORDS + ChainWord.open
+  }
+
+  /** Oldest segment of a chain, or NO_SEGMENT. */
+  head(chain: number): number {
+    return this.#words[SuperWord.chains + chain * CHAIN_WORDS + ChainWord.head]! - 1
+  }
+
+  next(segment: number): number {
+    return this.#words[this.meta(segment) + MetaWord.next]! - 1
+  }
+
+  /** Youngest queued segment of a chain, or NO_SEGMENT. */
+  tail(chain: number): number {
+    return this.#words[SuperWord.chains + chain * CHAIN_WORDS + ChainWord.tail]! - 1
+  }
+
+  previous(segment: number): number {
+    return this.#words[this.meta(segment) + MetaWord.previous]! - 1
+  }
+
+  /** Segments that a chain has, its open one and large values' later ones included. */
+  count(chain: number): number {
+    return this.#words[SuperWord.chains + chain * CHAIN_WORDS + ChainWord.count]!
+  }
+
+  /** The chain a segment belongs to, or -1. */
+  chainOf(segment: number): number {
+    return this.#words[this.meta(segment) + MetaWord.chain]! - 1
+  }
+
+  /** Counts a segment to a chain (-1: to none) from now on. */
+  assign(segment: number, chain: number): void {
+    const word = this.meta(segment) + MetaWord.chain
+    const before = this.#words[word]! - 1
+    if (before >= 0) this.#addCount(before, -1)
+    if (chain >= 0) this.#addCount(chain, 1)
+    this.#words[word] = chain + 1
+  }
+
+  /** Puts a segment at the young end of the chain it is assigned to. */
   enqueue(segment: number): void {
     const words = this.#words
     const meta = this.meta(segment)
-    const tail = words[SuperWord.queueTail]!
+    const at = SuperWord.chains + this.chainOf(segment) * CHAIN_WORDS
+    const tail = words[at + ChainWord.tail]!
     words[meta + MetaWord.state] = SegmentState.queued
     words[meta + MetaWord.next] = 0
     words[meta + MetaWord.previous] = tail
-    if (tail === 0) words[SuperWord.queueHead] = segment + 1
+    if (tail === 0) words[at + ChainWord.head] = segment + 1
     else words[this.meta(tail - 1) + MetaWord.next] = segment + 1
-    words[SuperWord.queueTail] = segment + 1
+    words[at + ChainWord.tail] = segment + 1
   }
 
   unqueue(segment: number): void {
     const words = this.#words
     const meta = this.meta(segment)
+    const at = SuperWord.chains + this.chainOf(segment) * CHAIN_WORDS
     const next = words[meta + MetaWord.next]!
     const previous = words[meta + MetaWord.previous]!
-    if (previous === 0) words[SuperWord.queueHead] = next
+    if (previous === 0) words[at + ChainWord.head] = next
     else words[this.meta(previous - 1) + MetaWord.next] = next
-    if (next === 0) words[SuperWord.queueTail] = previous
+    if (next === 0) words[at + ChainWord.tail] = previous
     else words[this.meta(next - 1) + MetaWord.previous] = previous
   }
 
@@ -92,14 +151,33 @@ export class SegmentLists {
     const meta = this.meta(segment)
     // Sealed, so that a thread that still holds this segment's number from before reserves nothing.
     Atomics.store(words, meta + MetaWord.tail, Tail.sealed)
+    this.assign(segment, -1)
     words[meta + MetaWord.state] = SegmentState.free
     words[meta + MetaWord.liveItems] = 0
     words[meta + MetaWord.liveWords] = 0
-    words[meta + MetaWord.chain] = 0
+    words[meta + MetaWord.body] = 0
     words[meta + MetaWord.pins] = 0
+    words[meta + MetaWord.least] = NEVER
     words[meta + MetaWord.next] = words[SuperWord.freeHead]!
     words[SuperWord.freeHead] = segment + 1
     words[SuperWord.freeCount] = words[SuperWord.freeCount]! + 1
+  }
+
+  popFree(state: number): number {
+    const words = this.#words
+    const segment = words[SuperWord.freeHead]! - 1
+    if (segment < 0) return NO_SEGMENT
+    const meta = this.meta(segment)
+    words[SuperWord.freeHead] = words[meta + MetaWord.next]!
+    words[SuperWord.freeCount] = words[SuperWord.freeCount]! - 1
+    words[meta + MetaWord.state] = state
+    // What a flush spares is what was taken after it.
+    const sequence = this.lastSequence + 1
+    this.#doubles[SuperWord.sequence / 2] = sequence
+    this.#doubles[(meta + MetaWord.sequence) / 2] = sequence
+    words[meta + MetaWord.next] = 0
+    words[meta + MetaWord.previous] = 0
+    return segment
   }
 
   /** Sequence of the segment that was taken last. */
@@ -120,21 +198,9 @@ export class SegmentLists {
     this.#doubles[SuperWord.flushedUpTo / 2] = sequence
   }
 
-  popFree(state: number): number {
-    const words = this.#words
-    const segment = words[SuperWord.freeHead]! - 1
-    if (segment < 0) return NO_SEGMENT
-    const meta = this.meta(segment)
-    words[SuperWord.freeHead] = words[meta + MetaWord.next]!
-    words[SuperWord.freeCount] = words[SuperWord.freeCount]! - 1
-    words[meta + MetaWord.state] = state
-    // What a flush spares is what was taken after it.
-    const sequence = this.lastSequence + 1
-    this.#doubles[SuperWord.sequence / 2] = sequence
-    this.#doubles[(meta + MetaWord.sequence) / 2] = sequence
-    words[meta + MetaWord.next] = 0
-    words[meta + MetaWord.previous] = 0
-    return segment
+  #addCount(chain: number, n: number): void {
+    const word = SuperWord.chains + chain * CHAIN_WORDS + ChainWord.count
+    this.#words[word] = this.#words[word]! + n
   }
 }
 
@@ -142,3 +208,5 @@ export class SegmentLists {
 assert(Tail.usedMask + 1 === Tail.sealed, 'used and sealed tile the tail word')
 assert(Tail.sealed * 2 === Tail.writer, 'sealed and writers tile the tail word')
 assert((256 * 1024) / 4 <= Tail.usedMask, 'the largest segment fits the used field')
+assert(SuperWord.chains + CHAIN_COUNT_MAX * CHAIN_WORDS <= 1024, 'chains fit the superblock')
+assert(MetaWord.sequence % 2 === 0, 'sequences are aligned')

@@ -1,52 +1,51 @@
 /**
- * Segments: where items are appended, in the order in which they came, and freed together.
+ * Segments of items: appended to in the order in which they come, and emptied together.
  *
  * The life of a segment, and who may move it on (all under the segment lock):
  *
  *   free ──open──▶ open ──seal──▶ queued ──take──▶ evicting ──▶ free       (evictor)
+ *    │                              │ ▲──▶ reclaiming               (reclaimer; stays in place)
  *    │                              └──── last live item gone ──▶ free     (whoever unlinked it)
- *    ├──▶ large (head of a chain, private) ──link──▶ queued / evicting ──▶ free
- *    └──▶ body (later segments of a chain): freed with their head
+ *    ├──▶ large, body: segments of one large value (large-segments.ts)
+ *    └──▶ index: buckets of the hash index, for good
  *
  * Only a sealed segment without writers is walked, and only up to `used`. A writer reserves with
- * one compare-and-swap (used += n, writers += 1), fills, links, and only then leaves (writers -=
- * 1), so no segment is freed under a thread that is still writing into it.
+ * one compare-and-swap (used += n, writers += 1), fills, links, and only then leaves, so no segment
+ * is freed under a thread that is still writing into it.
  */
-import { type Layout, SuperWord } from './layout.ts'
+import { type Layout, RESERVE_SEGMENTS, SuperWord } from './layout.ts'
 import type { Locks } from './locks.ts'
-import { MetaWord, NO_SEGMENT, SegmentLists, SegmentState, Tail } from './segment-lists.ts'
+import { MetaWord, NEVER, NO_SEGMENT, SegmentLists, SegmentState, Tail } from './segment-lists.ts'
 
 // File-local copies: an imported constant costs three times as much in the paths of every put.
 const {
   tail: TAIL,
   state: STATE,
-  next: NEXT,
   liveItems: LIVE_ITEMS,
   liveWords: LIVE_WORDS,
-  chain: CHAIN,
   pins: PINS,
+  least: LEAST,
 } = MetaWord
 const { usedMask: USED_MASK, sealed: SEALED, writer: WRITER } = Tail
-const UNLINKED = 2 ** 31
 
 export { NO_SEGMENT, SegmentState }
 
 export class Segments {
+  readonly lists: SegmentLists
   readonly #words: Uint32Array
   readonly #locks: Locks
   readonly #layout: Layout
-  readonly #lists: SegmentLists
 
   constructor(words: Uint32Array, locks: Locks, layout: Layout) {
     this.#words = words
     this.#locks = locks
     this.#layout = layout
-    this.#lists = new SegmentLists(words, layout)
+    this.lists = new SegmentLists(words, layout)
   }
 
   /** Chains all segments into the free list; once, before any other thread starts. */
   format(): void {
-    for (let id = this.#layout.segmentCount - 1; id >= 0; id -= 1) this.#lists.pushFree(id)
+    for (let id = this.#layout.segmentCount - 1; id >= 0; id -= 1) this.lists.pushFree(id)
   }
 
   get count(): number {
@@ -66,40 +65,46 @@ export class Segments {
   }
 
   usedWords(segment: number): number {
-    return this.#words[this.#lists.meta(segment) + TAIL]! & USED_MASK
+    return this.#words[this.lists.meta(segment) + TAIL]! & USED_MASK
   }
 
   state(segment: number): number {
-    return this.#words[this.#lists.meta(segment) + STATE]!
+    return this.#words[this.lists.meta(segment) + STATE]!
   }
 
   writers(segment: number): number {
-    return Math.floor(this.#words[this.#lists.meta(segment) + TAIL]! / WRITER)
+    return Math.floor(this.#words[this.lists.meta(segment) + TAIL]! / WRITER)
   }
 
   liveItems(segment: number): number {
-    return this.#words[this.#lists.meta(segment) + LIVE_ITEMS]!
+    return this.#words[this.lists.meta(segment) + LIVE_ITEMS]!
   }
 
   liveWords(segment: number): number {
-    return this.#words[this.#lists.meta(segment) + LIVE_WORDS]!
+    return this.#words[this.lists.meta(segment) + LIVE_WORDS]!
   }
 
-  /** The next segment of a large value's chain, or NO_SEGMENT. */
-  chainNext(segment: number): number {
-    return this.#words[this.#lists.meta(segment) + CHAIN]! - 1
+  /** Earliest exptime in a segment, or NEVER. */
+  leastExptime(segment: number): number {
+    return this.#words[this.lists.meta(segment) + LEAST]!
+  }
+
+  /** Whether a segment out of its chain, or being reclaimed, is the head of a large value. */
+  isLarge(segment: number): boolean {
+    return this.usedWords(segment) === 0 && this.liveItems(segment) > 0
   }
 
   /**
-   * Room for `size` words in the open segment: the first word, or 0 when it has to be replaced
-   * first. Until `leave`, the segment is neither walked nor freed.
+   * Room for `size` words in a chain's open segment: the first word, or 0 when that segment has to
+   * be replaced first. Until `leave`, the segment is neither walked nor freed.
    */
-  reserve(size: number): number {
+  reserve(size: number, chain: number): number {
     const words = this.#words
+    const openWord = this.lists.openWord(chain)
     for (;;) {
-      const segment = Atomics.load(words, SuperWord.openSegment) - 1
+      const segment = Atomics.load(words, openWord) - 1
       if (segment < 0) return 0
-      const tailWord = this.#lists.meta(segment) + TAIL
+      const tailWord = this.lists.meta(segment) + TAIL
       const tail = Atomics.load(words, tailWord)
       const used = tail & USED_MASK
       if ((tail & SEALED) !== 0 || used + size > this.#layout.segmentWords) return 0
@@ -111,42 +116,31 @@ export class Segments {
   }
 
   leave(item: number): void {
-    Atomics.sub(this.#words, this.#lists.meta(this.segmentOf(item)) + TAIL, WRITER)
+    Atomics.sub(this.#words, this.lists.meta(this.segmentOf(item)) + TAIL, WRITER)
   }
 
   /**
-   * Seals the open segment if it is still the one without room for `size` words, and opens a free
-   * one. False when there is no free segment.
+   * Seals a chain's open segment if it is still the one without room for `size` words, and opens a
+   * free one. False when there is none to be had.
+   * @param spare how many free segments are left to others.
    */
-  openNext(size: number): boolean {
-    const words = this.#words
+  openNext(size: number, chain: number, spare: number): boolean {
     this.#locks.lock(SuperWord.segmentLock)
     try {
-      const current = words[SuperWord.openSegment]! - 1
-      if (current >= 0) {
-        const tail = Atomics.load(words, this.#lists.meta(current) + TAIL)
-        const room = this.#layout.segmentWords - (tail & USED_MASK)
-        if (room >= size && (tail & SEALED) === 0) return true
-      }
-      const fresh = this.#lists.popFree(SegmentState.open)
-      if (fresh === NO_SEGMENT) return false
-      this.#words[this.#lists.meta(fresh) + TAIL] = 0
-      Atomics.store(words, SuperWord.openSegment, fresh + 1)
-      if (current >= 0) this.#seal(current)
-      return true
+      return this.#openNextLocked(size, chain, spare)
     } finally {
       this.#locks.unlock(SuperWord.segmentLock)
     }
   }
 
   /**
-   * Seals the open segment although it may have room, so that it can be emptied.
+   * Seals a chain's open segment although it may have room, so that it can be emptied.
    * @param deadOnly leaves it alone while it has a live item.
    */
-  sealOpen(deadOnly = false): void {
+  sealOpen(chain: number, deadOnly = false): void {
     this.#locks.lock(SuperWord.segmentLock)
-    const current = this.#words[SuperWord.openSegment]! - 1
-    if (!deadOnly || (current >= 0 && this.#isDead(current))) this.#sealOpenLocked()
+    const current = this.#words[this.lists.openWord(chain)]! - 1
+    if (!deadOnly || (current >= 0 && this.#isDead(current))) this.#sealOpenLocked(chain)
     this.#locks.unlock(SuperWord.segmentLock)
   }
 
@@ -156,62 +150,67 @@ export class Segments {
    */
   flush(): void {
     this.#locks.lock(SuperWord.segmentLock)
-    this.#lists.flushedUpTo = this.#lists.lastSequence
-    this.#sealOpenLocked()
+    this.lists.flushedUpTo = this.lists.lastSequence
+    for (let chain = 0; chain < this.#layout.chainCount; chain += 1) this.#sealOpenLocked(chain)
     this.#locks.unlock(SuperWord.segmentLock)
   }
 
   /** Whether a flush has made everything in an item's segment invisible. */
   isFlushed(item: number): boolean {
-    const upTo = this.#lists.flushedUpTo
-    return upTo !== 0 && this.#lists.sequence(this.segmentOf(item)) <= upTo
+    const upTo = this.lists.flushedUpTo
+    return upTo !== 0 && this.lists.sequence(this.segmentOf(item)) <= upTo
   }
 
   /**
-   * Takes the oldest segment that can be emptied off the queue, or NO_SEGMENT.
-   * @param flushedOnly leaves alone what still has something to serve.
+   * Takes the oldest segment that can be emptied out of some chains, or NO_SEGMENT.
+   * @param wanted which segments to look at.
    */
-  takeOldest(flushedOnly = false): number {
+  takeOldest(from: number, to: number, wanted?: (segment: number) => boolean): number {
     this.#locks.lock(SuperWord.segmentLock)
     try {
-      let segment = this.#words[SuperWord.queueHead]! - 1
-      while (segment >= 0) {
-        const meta = this.#lists.meta(segment)
-        const pinned = (Atomics.load(this.#words, meta + PINS) & ~UNLINKED) !== 0
-        const wanted = !flushedOnly || this.isFlushed(this.firstWord(segment))
-        if (wanted && this.writers(segment) === 0 && !pinned) {
-          this.#lists.unqueue(segment)
-          this.#words[meta + STATE] = SegmentState.evicting
-          return segment
-        }
-        segment = this.#words[meta + NEXT]! - 1
+      let oldest = NO_SEGMENT
+      for (let chain = from; chain < to; chain += 1) {
+        const first = this.#firstTakeable(this.lists.head(chain), wanted)
+        if (first === NO_SEGMENT) continue
+        const isOlder =
+          oldest === NO_SEGMENT || this.lists.sequence(first) < this.lists.sequence(oldest)
+        if (isOlder) oldest = first
       }
-      return NO_SEGMENT
+      if (oldest !== NO_SEGMENT) this.#take(oldest)
+      return oldest
     } finally {
       this.#locks.unlock(SuperWord.segmentLock)
     }
   }
 
-  /** Whether a taken segment is the head of a large value's chain. */
-  isChain(segment: number): boolean {
-    return this.usedWords(segment) === 0 && this.liveItems(segment) > 0
+  /**
+   * Takes up to `count` segments of items, the oldest of a chain; none if there are not `least`.
+   */
+  takeMore(
+    chain: number,
+    count: number,
+    least = 0,
+    wanted?: (segment: number) => boolean,
+  ): readonly number[] {
+    const found: number[] = []
+    this.#locks.lock(SuperWord.segmentLock)
+    const inline = (segment: number) =>
+      !this.isLarge(segment) && (wanted === undefined || wanted(segment))
+    let segment = this.#firstTakeable(this.lists.head(chain), inline)
+    while (segment !== NO_SEGMENT && found.length < count) {
+      found.push(segment)
+      segment = this.#firstTakeable(this.lists.next(segment), inline)
+    }
+    const taken = found.length < least ? [] : found
+    for (const one of taken) this.#take(one)
+    this.#locks.unlock(SuperWord.segmentLock)
+    return taken
   }
 
   /** The evictor has emptied a segment of inline items. */
   finishEvicting(segment: number): void {
     this.#locks.lock(SuperWord.segmentLock)
-    this.#lists.pushFree(segment)
-    this.#locks.unlock(SuperWord.segmentLock)
-  }
-
-  /**
-   * The evictor has unlinked a large value, or found it unlinked. Exactly one thread sees the last
-   * pin and the link go, and releases the chain: before this (then it is freed here) or after.
-   */
-  finishEvictingChain(head: number): void {
-    this.#locks.lock(SuperWord.segmentLock)
-    if (this.state(head) === SegmentState.abandoned) this.#freeChain(head)
-    else this.#words[this.#lists.meta(head) + STATE] = SegmentState.large
+    this.lists.pushFree(segment)
     this.#locks.unlock(SuperWord.segmentLock)
   }
 
@@ -219,13 +218,15 @@ export class Segments {
   freeDead(): boolean {
     const before = this.freeCount
     this.#locks.lock(SuperWord.segmentLock)
-    for (let segment = this.#words[SuperWord.queueHead]! - 1; segment >= 0; ) {
-      const next = this.#words[this.#lists.meta(segment) + NEXT]! - 1
-      if (this.#isDead(segment)) {
-        this.#lists.unqueue(segment)
-        this.#lists.pushFree(segment)
+    for (let chain = 0; chain < this.#layout.chainCount; chain += 1) {
+      for (let segment = this.lists.head(chain); segment !== NO_SEGMENT; ) {
+        const next = this.lists.next(segment)
+        if (this.state(segment) === SegmentState.queued && this.#isDead(segment)) {
+          this.lists.unqueue(segment)
+          this.lists.pushFree(segment)
+        }
+        segment = next
       }
-      segment = next
     }
     this.#locks.unlock(SuperWord.segmentLock)
     return this.freeCount > before
@@ -233,7 +234,7 @@ export class Segments {
 
   /** One more live item in a segment. Caller holds the item's bucket lock. */
   addLive(item: number, size: number): void {
-    const meta = this.#lists.meta(this.segmentOf(item))
+    const meta = this.lists.meta(this.segmentOf(item))
     Atomics.add(this.#words, meta + LIVE_ITEMS, 1)
     Atomics.add(this.#words, meta + LIVE_WORDS, size)
   }
@@ -244,119 +245,109 @@ export class Segments {
    */
   removeLive(item: number, size: number): void {
     const segment = this.segmentOf(item)
-    const meta = this.#lists.meta(segment)
+    const meta = this.lists.meta(segment)
     Atomics.sub(this.#words, meta + LIVE_WORDS, size)
     if (Atomics.sub(this.#words, meta + LIVE_ITEMS, 1) === 1) this.#freeIfDead(segment)
   }
 
-  /** Whether private chains may take `count` segments more: half of all, or one alone any. */
-  mayTakeChain(count: number): boolean {
-    const taken = this.#words[SuperWord.privateCount]!
-    return taken === 0 || taken + count <= this.#layout.segmentCount / 2
+  /** The reclaimer must look at the item's segment by then. Caller holds its bucket lock. */
+  noteExptime(item: number, exptime: number): void {
+    if (exptime === 0) return
+    const word = this.lists.meta(this.segmentOf(item)) + LEAST
+    this.#lower(word, exptime)
   }
 
   /**
-   * A chain of `count` segments for a large value, private to the caller, or NO_SEGMENT.
-   * The caller evicts and tries again, as long as `mayTakeChain`.
+   * Lets the reclaimer into a segment with something due: false if it may not be walked now. An
+   * open one is sealed, and is let into next time.
    */
-  takeChain(count: number): number {
+  startReclaiming(segment: number, now: number): boolean {
+    if (this.leastExptime(segment) > now) return false
     this.#locks.lock(SuperWord.segmentLock)
-    try {
-      if (this.freeCount < count || !this.mayTakeChain(count)) return NO_SEGMENT
-      this.#words[SuperWord.privateCount] = this.#words[SuperWord.privateCount]! + count
-      let head = NO_SEGMENT
-      for (let i = count - 1; i >= 0; i -= 1) {
-        const segment = this.#lists.popFree(i === 0 ? SegmentState.large : SegmentState.body)
-        this.#words[this.#lists.meta(segment) + CHAIN] = head + 1
-        head = segment
-      }
-      return head
-    } finally {
-      this.#locks.unlock(SuperWord.segmentLock)
+    const state = this.state(segment)
+    if (state === SegmentState.open) this.#sealOpenLocked(this.lists.chainOf(segment))
+    const may = state === SegmentState.queued && this.writers(segment) === 0
+    if (may) {
+      const meta = this.lists.meta(segment)
+      this.#words[meta + STATE] = SegmentState.reclaiming
+      // What is touched from now on lowers it again; what the walk finds is added behind it.
+      Atomics.store(this.#words, meta + LEAST, NEVER)
     }
+    this.#locks.unlock(SuperWord.segmentLock)
+    return may
   }
 
-  /** A chain becomes visible to eviction. Caller holds the item's bucket lock. */
-  queueChain(head: number): void {
+  /** @param least earliest exptime that the walk has left in it, or NEVER. */
+  finishReclaiming(segment: number, least: number): void {
+    this.#lower(this.lists.meta(segment) + LEAST, least)
     this.#locks.lock(SuperWord.segmentLock)
-    this.#leavePrivate(head)
-    // One live item, so that no sweep of dead segments takes it: only its release frees it.
-    this.#words[this.#lists.meta(head) + LIVE_ITEMS] = 1
-    this.#lists.enqueue(head)
+    this.#words[this.lists.meta(segment) + STATE] = SegmentState.queued
+    if (this.#isDead(segment)) {
+      this.lists.unqueue(segment)
+      this.lists.pushFree(segment)
+    }
     this.#locks.unlock(SuperWord.segmentLock)
   }
 
-  /** Frees a chain that was never linked. */
-  dropChain(head: number): void {
+  /** A zeroed segment for the hash index, or NO_SEGMENT; it never comes back. */
+  takeForIndex(): number {
     this.#locks.lock(SuperWord.segmentLock)
-    this.#leavePrivate(head)
-    this.#freeChain(head)
+    const may = this.freeCount > RESERVE_SEGMENTS
+    const segment = may ? this.lists.popFree(SegmentState.index) : NO_SEGMENT
     this.#locks.unlock(SuperWord.segmentLock)
+    if (segment !== NO_SEGMENT) {
+      const first = this.firstWord(segment)
+      this.#words.fill(0, first, first + this.#layout.segmentWords)
+    }
+    return segment
   }
 
-  /**
-   * A reader keeps a large value's memory; false when that would make it more than a quarter of all
-   * segments that readers hold (one reader alone may always). Caller holds the item's bucket lock,
-   * and calls `unpin` later without it.
-   */
-  pin(head: number): boolean {
-    const size = this.#chainLength(head)
-    const before = Atomics.add(this.#words, SuperWord.pinnedCount, size)
-    if (before > 0 && before + size > this.#layout.segmentCount / 4) {
-      Atomics.sub(this.#words, SuperWord.pinnedCount, size)
-      return false
+  #openNextLocked(size: number, chain: number, spare: number): boolean {
+    const words = this.#words
+    const openWord = this.lists.openWord(chain)
+    const current = words[openWord]! - 1
+    if (current >= 0) {
+      const tail = Atomics.load(words, this.lists.meta(current) + TAIL)
+      const room = this.#layout.segmentWords - (tail & USED_MASK)
+      if (room >= size && (tail & SEALED) === 0) return true
     }
-    Atomics.add(this.#words, this.#lists.meta(head) + PINS, 1)
+    if (this.freeCount <= spare) return false
+    const fresh = this.lists.popFree(SegmentState.open)
+    this.lists.assign(fresh, chain)
+    words[this.lists.meta(fresh) + TAIL] = 0
+    Atomics.store(words, openWord, fresh + 1)
+    if (current >= 0) this.#seal(current)
     return true
   }
 
-  unpin(head: number): void {
-    Atomics.sub(this.#words, SuperWord.pinnedCount, this.#chainLength(head))
-    const before = Atomics.sub(this.#words, this.#lists.meta(head) + PINS, 1)
-    if (before === UNLINKED + 1) this.#releaseChain(head)
-  }
-
-  /** A large item is no longer linked: its last reader frees it. Caller holds its bucket lock. */
-  unlinkChain(head: number): void {
-    const before = Atomics.or(this.#words, this.#lists.meta(head) + PINS, UNLINKED)
-    if (before === 0) this.#releaseChain(head)
-  }
-
-  #sealOpenLocked(): void {
-    const current = this.#words[SuperWord.openSegment]! - 1
-    if (current < 0) return
-    Atomics.store(this.#words, SuperWord.openSegment, 0)
-    this.#seal(current)
-  }
-
-  #releaseChain(head: number): void {
-    this.#locks.lock(SuperWord.segmentLock)
-    const state = this.state(head)
-    if (state === SegmentState.evicting) {
-      this.#words[this.#lists.meta(head) + STATE] = SegmentState.abandoned
-    } else {
-      if (state === SegmentState.queued) this.#lists.unqueue(head)
-      this.#freeChain(head)
+  #firstTakeable(from: number, wanted?: (segment: number) => boolean): number {
+    for (let segment = from; segment !== NO_SEGMENT; segment = this.lists.next(segment)) {
+      const pins = Atomics.load(this.#words, this.lists.meta(segment) + PINS)
+      const isFree = this.writers(segment) === 0 && pins === 0
+      const isQueued = this.state(segment) === SegmentState.queued
+      if (isFree && isQueued && (wanted === undefined || wanted(segment))) return segment
     }
-    this.#locks.unlock(SuperWord.segmentLock)
+    return NO_SEGMENT
   }
 
-  #chainLength(head: number): number {
-    let length = 0
-    for (let segment = head; segment >= 0; segment = this.chainNext(segment)) length += 1
-    return length
+  #take(segment: number): void {
+    this.lists.unqueue(segment)
+    this.#words[this.lists.meta(segment) + STATE] = SegmentState.evicting
   }
 
-  #leavePrivate(head: number): void {
-    const left = this.#words[SuperWord.privateCount]! - this.#chainLength(head)
-    this.#words[SuperWord.privateCount] = left
+  #lower(word: number, value: number): void {
+    for (;;) {
+      const before = Atomics.load(this.#words, word)
+      if (before <= value) return
+      if (Atomics.compareExchange(this.#words, word, before, value) === before) return
+    }
   }
 
   #freeIfDead(segment: number): void {
     this.#locks.lock(SuperWord.segmentLock)
     if (this.state(segment) === SegmentState.queued && this.#isDead(segment)) {
-      this.#lists.unqueue(segment)
-      this.#lists.pushFree(segment)
+      this.lists.unqueue(segment)
+      this.lists.pushFree(segment)
     }
     this.#locks.unlock(SuperWord.segmentLock)
   }
@@ -365,16 +356,16 @@ export class Segments {
     return this.writers(segment) === 0 && this.liveItems(segment) === 0
   }
 
-  #freeChain(head: number): void {
-    for (let segment = head; segment >= 0; ) {
-      const next = this.chainNext(segment)
-      this.#lists.pushFree(segment)
-      segment = next
-    }
+  #sealOpenLocked(chain: number): void {
+    const openWord = this.lists.openWord(chain)
+    const current = this.#words[openWord]! - 1
+    if (current < 0) return
+    Atomics.store(this.#words, openWord, 0)
+    this.#seal(current)
   }
 
   #seal(segment: number): void {
-    Atomics.or(this.#words, this.#lists.meta(segment) + TAIL, SEALED)
-    this.#lists.enqueue(segment)
+    Atomics.or(this.#words, this.lists.meta(segment) + TAIL, SEALED)
+    this.lists.enqueue(segment)
   }
 }

@@ -9,24 +9,23 @@
 import { copyBytes } from '../base/bytes.ts'
 import { INLINE_VALUE_MAX } from '../base/item-size.ts'
 import { Eviction } from './eviction.ts'
-import { KeyHash } from './hash.ts'
-import { HashIndex, NO_SLOT } from './hash-index.ts'
+import { type KeyHash, seededHash } from './hash.ts'
+import { FREQUENCY_MAX, HashIndex, NO_SLOT } from './hash-index.ts'
+import { growIndex } from './index-growth.ts'
 import { inlineItemWords, Items } from './items.ts'
+import { LargeSegments } from './large-segments.ts'
 import { LargeValues } from './large-values.ts'
-import { type Layout, SuperWord } from './layout.ts'
+import { BUCKET_BYTES, type Layout, SuperWord } from './layout.ts'
 import { Locks } from './locks.ts'
 import type { Region } from './region.ts'
 import { NO_SEGMENT, Segments } from './segments.ts'
-import {
-  Miss,
-  Outcome,
-  type Put,
-  PutMode,
-  REWRITE,
-  StoreCounter,
-  type StoreOptions,
-} from './put.ts'
+import { Tally } from './tally.ts'
+import { Part, TtlBuckets } from './ttl-buckets.ts'
+import { Miss, Outcome, type Put, PutMode, REWRITE, type StoreOptions } from './put.ts'
 import { addTo, concat } from './read-modify-write.ts'
+
+/** Reads that are counted one by one. */
+const FREQUENCY_EXACT = 16
 
 export class Store {
   /** Unix seconds; the owner sets it each turn. */
@@ -34,6 +33,8 @@ export class Store {
   readonly items: Items
   readonly large: LargeValues
   readonly segments: Segments
+  readonly largeSegments: LargeSegments
+  readonly ttlBuckets: TtlBuckets
   readonly index: HashIndex
   readonly locks: Locks
   readonly layout: Layout
@@ -49,10 +50,12 @@ export class Store {
   readonly #region: Region
   readonly #words: Uint32Array
   readonly #hash: KeyHash
+  readonly #growHash: KeyHash
   readonly #eviction: Eviction
-  readonly #counters: Float64Array
+  readonly tally: Tally
   readonly #itemSizeMax: number
   readonly #evict: boolean
+  readonly #random: () => number
   readonly #casScratch = new BigUint64Array(1)
   readonly #casHalves = new Uint32Array(this.#casScratch.buffer)
   #bucket = 0
@@ -64,24 +67,26 @@ export class Store {
     this.#words = words
     this.bytes = region.bytes
     this.layout = layout
-    this.#counters = options.counters
+    this.tally = new Tally(options.counters, words)
     this.#itemSizeMax = options.itemSizeMax
     this.#evict = options.evict
+    this.#random = options.random ?? Math.random
     this.locks = new Locks(words, region.yieldCpu)
     this.items = new Items(words)
     this.segments = new Segments(words, this.locks, layout)
     this.index = new HashIndex(region, this.items, this.locks, layout)
-    this.large = new LargeValues(region.bytes, this.items, this.segments, layout)
+    this.largeSegments = new LargeSegments(words, this.locks, layout, this.segments)
+    this.large = new LargeValues(
+      region.bytes,
+      this.items,
+      this.segments,
+      this.largeSegments,
+      layout,
+    )
+    this.ttlBuckets = new TtlBuckets(layout.ttlBucketCount)
     this.#hash = seededHash(words)
-    this.#eviction = new Eviction({
-      bytes: region.bytes,
-      index: this.index,
-      items: this.items,
-      segments: this.segments,
-      hash: seededHash(words),
-      evict: options.evict,
-      drop: (bucket, slot) => this.#evictSlot(bucket, slot),
-    })
+    this.#growHash = seededHash(words)
+    this.#eviction = new Eviction(this, seededHash(words), options.evict)
   }
 
   /**
@@ -92,7 +97,11 @@ export class Store {
     region.words.set(seed.subarray(0, 4), SuperWord.seed)
     region.longs[SuperWord.cas / 2] = 1n
     const locks = new Locks(region.words, region.yieldCpu)
-    new Segments(region.words, locks, layout).format()
+    const segments = new Segments(region.words, locks, layout)
+    segments.format()
+    const index = new HashIndex(region, new Items(region.words), locks, layout)
+    index.format(segments.takeForIndex())
+    index.overflow.addSegment(segments.takeForIndex())
   }
 
   /**
@@ -101,13 +110,52 @@ export class Store {
    */
   find(key: Uint8Array, keyAt: number, keySize: number): number {
     this.#hash.of(key, keyAt, keySize)
-    this.#bucket = this.index.bucketOf(this.#hash)
-    this.index.lock(this.#bucket)
+    this.#bucket = this.index.lockFor(this.#hash)
     return this.#findLocked(key, keyAt, keySize)
+  }
+
+  /** A hash with this store's seed, for one more user. */
+  newHash(): KeyHash {
+    return seededHash(this.#words)
   }
 
   unlock(): void {
     this.index.unlock(this.#bucket)
+  }
+
+  /** The item that `find` just returned has been read. Caller still holds the bucket lock. */
+  noteRead(item: number): void {
+    this.items.markFetched(item, this.now)
+    const frequency = this.index.frequency(this.#slot)
+    // Segcache's counter: exact up to 16, then ever less likely to go on, so that 8 bits last.
+    const counts = frequency < FREQUENCY_EXACT || this.#random() * frequency < 1
+    if (counts && frequency < FREQUENCY_MAX) this.index.setFrequency(this.#slot, frequency + 1)
+  }
+
+  /**
+   * Gives a key another exptime; false when it is not there. An item that now lives much longer or
+   * shorter moves to the segments of its new lifetime.
+   */
+  touch(key: Uint8Array, keyAt: number, keySize: number, exptime: number): boolean {
+    const item = this.find(key, keyAt, keySize)
+    if (item !== 0) {
+      this.setExptime(item, exptime)
+      this.noteRead(item)
+    }
+    this.unlock()
+    if (item !== 0) this.settle(key, keyAt, keySize)
+    return item !== 0
+  }
+
+  /** In place. Caller holds the item's bucket lock. */
+  setExptime(item: number, exptime: number): void {
+    this.items.setExptime(item, exptime)
+    this.segments.noteExptime(item, exptime)
+  }
+
+  /** After a `setExptime` and an `unlock`: moves the item if its lifetime is another one now. */
+  settle(key: Uint8Array, keyAt: number, keySize: number): void {
+    this.#eviction.moveToLifetime(key, keyAt, keySize)
   }
 
   /** Unlinks the item that `find` just returned. */
@@ -130,8 +178,9 @@ export class Store {
       this.large.fill(head, 0, put.value, put.valueAt, put.valueSize)
       return this.linkLarge(put, head)
     }
+    growIndex(this.index, this.#eviction, this.#growHash)
     const size = inlineItemWords(put.keySize, put.valueSize, put.clientFlags)
-    const item = this.#reserve(size)
+    const item = this.#reserve(size, this.#probation(put.exptime))
     if (item === 0) return this.#outOfMemory(put)
     this.#writeItem(item, put)
     copyBytes(this.bytes, this.items.valueAt(item), put.value, put.valueAt, put.valueSize)
@@ -145,7 +194,7 @@ export class Store {
    * its head, or NO_SEGMENT when memory is short. Ends in `linkLarge` or `abandonLarge`.
    */
   openLarge(put: Put): number {
-    const head = this.#eviction.chain(this.large.segmentsFor(put.keySize, put.valueSize))
+    const head = this.#eviction.large(this.large.segmentsFor(put.keySize, put.valueSize))
     if (head !== NO_SEGMENT) this.#writeItem(this.segments.firstWord(head), put)
     return head
   }
@@ -153,12 +202,12 @@ export class Store {
   linkLarge(put: Put, head: number): Outcome {
     const item = this.segments.firstWord(head)
     const outcome = this.#link(put, item, 0)
-    if (outcome !== Outcome.stored) this.segments.dropChain(head)
+    if (outcome !== Outcome.stored) this.largeSegments.drop(head)
     return outcome
   }
 
   abandonLarge(head: number): void {
-    this.segments.dropChain(head)
+    this.largeSegments.drop(head)
   }
 
   /** Gives an item a new cas, left in `casLow` and `casHigh` too. Caller holds its bucket lock. */
@@ -209,6 +258,11 @@ export class Store {
     return true
   }
 
+  /** What the index takes of the store's memory, overflow buckets included. */
+  get indexBytes(): number {
+    return (this.index.bucketCount + this.index.overflow.usedCount) * BUCKET_BYTES
+  }
+
   /** Bytes an item takes, as counted in `bytes`. */
   itemBytes(item: number): number {
     if (!this.items.isLarge(item)) return this.items.sizeWords(item) * 4
@@ -222,7 +276,7 @@ export class Store {
     if (slot === NO_SLOT) return 0
     const item = this.index.location(slot)
     if (!this.isDead(item)) return item
-    this.#countReclaimed(item)
+    this.tally.reclaimed(this.items.isFetched(item))
     this.#unlink(this.#bucket, slot)
     this.#slot = NO_SLOT
     return 0
@@ -251,12 +305,17 @@ export class Store {
     return verdict
   }
 
-  #reserve(size: number): number {
+  #reserve(size: number, chain: number): number {
     for (;;) {
-      const item = this.segments.reserve(size)
+      const item = this.segments.reserve(size, chain)
       if (item !== 0) return item
-      if (!this.#eviction.open(size)) return 0
+      if (!this.#eviction.open(size, chain)) return 0
     }
+  }
+
+  /** Everything new begins in probation. */
+  #probation(exptime: number): number {
+    return this.ttlBuckets.chainOf(Part.probation, exptime, this.now)
   }
 
   #writeItem(item: number, put: Put): void {
@@ -286,19 +345,20 @@ export class Store {
     if (this.#slot === NO_SLOT) return false
     this.stampCas(item)
     this.index.set(this.#slot, this.#hash, item)
-    if (size === 0) this.segments.queueChain(this.large.headOf(item))
-    else this.segments.addLive(item, size)
-    this.#count(StoreCounter.currItems, 1)
-    this.#count(StoreCounter.totalItems, 1)
-    this.#count(StoreCounter.bytes, this.itemBytes(item))
+    const exptime = this.items.exptime(item)
+    if (size > 0) this.segments.addLive(item, size)
+    else this.largeSegments.queue(this.large.headOf(item), this.#probation(exptime))
+    this.segments.noteExptime(item, exptime)
+    this.tally.linked(this.itemBytes(item))
     return true
   }
 
   #slotFor(bucket: number): number {
     const slot = this.index.emptySlot(bucket)
     if (slot !== NO_SLOT || !this.#evict) return slot
-    this.#countEviction(this.index.location(bucket))
-    this.#unlinkItem(this.index.location(bucket))
+    const victim = this.index.location(bucket)
+    this.tally.evicted(this.items.isFetched(victim))
+    this.#unlinkItem(victim)
     return bucket
   }
 
@@ -309,27 +369,18 @@ export class Store {
   }
 
   #unlinkItem(item: number): void {
-    this.#count(StoreCounter.currItems, -1)
-    this.#count(StoreCounter.bytes, -this.itemBytes(item))
-    if (this.items.isLarge(item)) this.segments.unlinkChain(this.large.headOf(item))
+    this.tally.unlinked(this.itemBytes(item))
+    if (this.items.isLarge(item)) this.largeSegments.unlink(this.large.headOf(item))
     else this.segments.removeLive(item, this.items.sizeWords(item))
   }
 
-  #evictSlot(bucket: number, slot: number): void {
+  /** Unlinks an item to make room, or because its time is over. Caller holds the bucket lock. */
+  drop(bucket: number, slot: number): void {
     const item = this.index.location(slot)
-    if (this.isDead(item)) this.#countReclaimed(item)
-    else this.#countEviction(item)
+    const isFetched = this.items.isFetched(item)
+    if (this.isDead(item)) this.tally.reclaimed(isFetched)
+    else this.tally.evicted(isFetched)
     this.#unlink(bucket, slot)
-  }
-
-  #countEviction(item: number): void {
-    this.#count(StoreCounter.evictions, 1)
-    if (!this.items.isFetched(item)) this.#count(StoreCounter.evictedUnfetched, 1)
-  }
-
-  #countReclaimed(item: number): void {
-    this.#count(StoreCounter.reclaimed, 1)
-    if (!this.items.isFetched(item)) this.#count(StoreCounter.expiredUnfetched, 1)
   }
 
   #outOfMemory(put: Put): Outcome {
@@ -343,13 +394,4 @@ export class Store {
     this.casLow = this.#casHalves[0]!
     this.casHigh = this.#casHalves[1]!
   }
-
-  #count(counter: number, n: number): void {
-    this.#counters[counter] = this.#counters[counter]! + n
-  }
-}
-
-function seededHash(words: Uint32Array): KeyHash {
-  const at = SuperWord.seed
-  return new KeyHash(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!)
 }

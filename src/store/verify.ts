@@ -7,6 +7,8 @@ import { KeyHash } from './hash.ts'
 import { SuperWord } from './layout.ts'
 import { SegmentState } from './segments.ts'
 import type { Store } from './store.ts'
+import { checkChains, checkFreeList } from './verify-lists.ts'
+import { checkOverflow } from './verify-overflow.ts'
 
 export type StoreReport = { items: number; bytes: number; segments: number; faults: string[] }
 
@@ -15,6 +17,9 @@ export function verifyStore(store: Store, words: Uint32Array): StoreReport {
   const faults: string[] = []
   const linked = walkIndex(store, words, faults)
   checkSegments(store, words, linked, faults)
+  checkChains(store, words, faults)
+  checkFreeList(store, words, faults)
+  checkOverflow(store, words, faults)
   return { items: linked.items, bytes: linked.bytes, segments: store.segments.count, faults }
 }
 
@@ -28,7 +33,7 @@ function walkIndex(store: Store, words: Uint32Array, faults: string[]): Linked {
   const seen = new Set<string>()
   for (let i = 0; i < index.bucketCount; i += 1) {
     const bucket = index.bucketAt(i)
-    if (words[bucket + 14] !== 0) faults.push(`bucket ${i} is locked`)
+    if (index.isLocked(bucket)) faults.push(`bucket ${i} is locked`)
     index.forEach(bucket, item => {
       const key = toLatin1(store.bytes, items.keyAt(item), items.keySize(item))
       hash.of(store.bytes, items.keyAt(item), items.keySize(item))
@@ -52,6 +57,10 @@ function checkPlace(store: Store, item: number, key: string, faults: string[]): 
   if (state !== SegmentState.open && state !== SegmentState.queued) {
     faults.push(`${key} lies in segment ${segment} of state ${state}`)
   }
+  const exptime = items.exptime(item)
+  if (exptime !== 0 && segments.leastExptime(segment) > exptime) {
+    faults.push(`${key} is due before what segment ${segment} says: ${exptime}`)
+  }
   if (items.isLarge(item)) return
   const end = segments.firstWord(segment) + segments.usedWords(segment)
   if (item + items.sizeWords(item) > end) faults.push(`${key} ends behind what segment uses`)
@@ -60,28 +69,46 @@ function checkPlace(store: Store, item: number, key: string, faults: string[]): 
 function checkSegments(store: Store, words: Uint32Array, linked: Linked, faults: string[]): void {
   const { segments } = store
   let free = 0
+  let ofIndex = 0
   let listed = 0
   const chained = new Set<number>()
   for (let id = 0; id < segments.count; id += 1) {
     const state = segments.state(id)
     if (segments.writers(id) !== 0) faults.push(`segment ${id} has writers`)
     if (state === SegmentState.free) free += 1
+    if (state === SegmentState.index) ofIndex += 1
     if (state === SegmentState.queued) listed += 1
-    const evicting = state === SegmentState.evicting || state === SegmentState.abandoned
+    const evicting =
+      state === SegmentState.evicting ||
+      state === SegmentState.abandoned ||
+      state === SegmentState.reclaiming
     if (evicting || state === SegmentState.large) faults.push(`segment ${id} is in state ${state}`)
     if (state !== SegmentState.free && segments.liveItems(id) !== (linked.liveItems.get(id) ?? 0)) {
       faults.push(`segment ${id} counts ${segments.liveItems(id)} live items`)
     }
     if (state !== SegmentState.queued) continue
-    for (let body = segments.chainNext(id); body >= 0; body = segments.chainNext(body)) {
+    for (
+      let body = store.largeSegments.next(id);
+      body >= 0;
+      body = store.largeSegments.next(body)
+    ) {
       if (chained.has(body)) faults.push(`segment ${body} is in two chains`)
       chained.add(body)
     }
   }
   if (free !== segments.freeCount) faults.push(`${segments.freeCount} free counted, ${free} found`)
-  const open = words[SuperWord.openSegment] === 0 ? 0 : 1
-  const all = free + listed + chained.size + open
+  const { length: open } = openSegments(store, words)
+  const all = free + listed + chained.size + open + ofIndex
   if (all !== segments.count) faults.push(`${all} of ${segments.count} segments are in a list`)
   if (words[SuperWord.privateCount] !== 0) faults.push('private chains are left')
   if (words[SuperWord.pinnedCount] !== 0) faults.push('pins are left')
+}
+
+function openSegments(store: Store, words: Uint32Array): number[] {
+  const open: number[] = []
+  for (let chain = 0; chain < store.layout.chainCount; chain += 1) {
+    const segment = words[store.segments.lists.openWord(chain)]! - 1
+    if (segment >= 0) open.push(segment)
+  }
+  return open
 }

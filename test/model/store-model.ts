@@ -180,8 +180,12 @@ export class StoreModel {
 
   touch(key: string, exptime: number): boolean {
     const found = this.#find(key)
-    if (found) found.exptime = exptime
-    return found !== undefined
+    if (!found) return false
+    found.exptime = exptime
+    found.fetched = true
+    // An item that is past its time is looked up once more, to be moved, and is gone by then.
+    this.#find(key)
+    return true
   }
 
   flush(at: number): void {

@@ -75,10 +75,7 @@ function run(made: TestStore, model: StoreModel, operation: Operation): void {
     case 'touch': {
       const key = Buffer.from(operation.key, 'latin1')
       const exptime = operation.lifetime === 0 ? 0 : store.now + operation.lifetime
-      const item = store.find(key, 0, key.length)
-      if (item !== 0) store.items.setExptime(item, exptime)
-      store.unlock()
-      expect(item !== 0).toBe(model.touch(operation.key, exptime))
+      expect(store.touch(key, 0, key.length, exptime)).toBe(model.touch(operation.key, exptime))
       return
     }
     case 'flush': {

@@ -119,16 +119,15 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
   const ofStore = { memoryBytes, evict, itemSizeMax, counters: counters.storeOfThread(0) }
   const made = makeStore(ofStore)
   let now = NOW
-  const { layout } = made
+  const { store } = made
   const facts = {
     options,
     control: new Control(),
     startedAt: NOW - 100,
     port: 11211,
-    indexBytes: (layout.bucketCount + layout.overflowCount) * 64,
-    hashPower: Math.log2(layout.bucketCount),
+    indexBytes: () => store.indexBytes,
+    hashPower: () => Math.floor(Math.log2(store.index.bucketCount)),
   }
-  const { store } = made
   const ownExecutor = new StoreExecutor({
     store,
     counters,

@@ -21,8 +21,8 @@ function keysOfOneBucket(bucketCount: number, count: number): string[] {
 }
 
 describe('one bucket', () => {
-  const { layout } = makeStore()
-  const keys = keysOfOneBucket(layout.bucketCount, CHAIN_ITEMS + 10)
+  const { bucketCount } = makeStore().store.index
+  const keys = keysOfOneBucket(bucketCount, CHAIN_ITEMS + 10)
 
   test('holds as many as its chain has slots, then each new key costs an older one', () => {
     const made = makeStore()
@@ -51,7 +51,7 @@ describe('one bucket', () => {
 
   test('gives its overflow buckets back, again and again', () => {
     const made = makeStore()
-    const rounds = layout.overflowCount
+    const rounds = made.layout.bucketsPerSegment
     for (let round = 0; round < rounds; round += 1) {
       for (const key of keys.slice(0, SLOTS + 1)) made.store.put(putOf(key, `${round}`))
       for (const key of keys.slice(0, SLOTS + 1)) {

@@ -7,7 +7,8 @@ import { SuperWord } from '../../../src/store/layout.ts'
 import { Outcome, PutMode } from '../../../src/store/put.ts'
 import { NO_SEGMENT, SegmentState } from '../../../src/store/segments.ts'
 import type { Store } from '../../../src/store/store.ts'
-import { makeStore, NOW, putOf, read, readText, setOf, type TestStore, valueOf } from './support.ts'
+import { makeStore, NOW, peek, putOf, read, readText, setOf } from './support.ts'
+import { type TestStore, valueOf } from './support.ts'
 
 /** 13 MB of the smallest values that a flood is made of, into memory of 8 MB. */
 const FLOOD = 1_500
@@ -57,7 +58,7 @@ describe.each(Object.keys(steps))('a writer loses the processor %s', step => {
     setOf(store, 'mine', 'old')
     let segment = NO_SEGMENT
     const noteSegment = (): void => {
-      segment = made.region.words[SuperWord.openSegment]! - 1
+      segment = made.region.words[store.segments.lists.openWord(0)]! - 1
     }
     steps[step]!(store, () => {
       noteSegment()
@@ -70,14 +71,14 @@ describe.each(Object.keys(steps))('a writer loses the processor %s', step => {
     const value = valueOf(99, 5_000)
     setOf(store, 'mine', value)
     expect(segment).not.toBe(NO_SEGMENT)
-    const found = read(store, 'mine')
+    const found = peek(store, 'mine')
     const afterwards = step === 'after it has left'
     if (!afterwards) expect(found?.value.equals(value)).toBe(true)
     else expect(found === undefined || found.value.equals(value)).toBe(true)
     made.verify()
     flood(other)
-    expect(read(store, 'mine')).toBeUndefined()
-    for (let i = 2_990; i < FLOOD; i += 1) {
+    expect(peek(store, 'mine')).toBeUndefined()
+    for (let i = FLOOD - 10; i < FLOOD; i += 1) {
       expect(read(store, `flood-${i}`)!.value.equals(valueOf(i, 9_000))).toBe(true)
     }
     made.verify()
@@ -113,13 +114,14 @@ test('a segment whose number a writer still holds may be freed and used again', 
   const other = made.another()
   const { words } = made.region
   setOf(made.store, 'mine', 'old')
-  const held = words[SuperWord.openSegment]!
+  const openWord = made.store.segments.lists.openWord(0)
+  const held = words[openWord]!
   const load = Atomics.load.bind(Atomics)
   let tricked = false
   // The writer reads which segment is open, and then sleeps through the whole life of that segment.
   const spy = vi.spyOn(Atomics, 'load').mockImplementation(((array: Uint32Array, at: number) => {
     const value = load(array, at)
-    if (tricked || array !== words || at !== SuperWord.openSegment) return value
+    if (tricked || array !== words || at !== openWord) return value
     tricked = true
     flood(other)
     return held
@@ -139,17 +141,23 @@ function makeLarge(): { made: TestStore; other: Store; value: Buffer } {
   return { made, other: made.another(), value }
 }
 
+/** Of the chain in which everything begins that never expires. */
+function openWordOf(made: ReturnType<typeof makeStore>): number {
+  return made.store.segments.lists.openWord(0)
+}
+
 test('a segment that was sealed with room left takes nothing more', () => {
   const made = makeStore()
   const other = made.another()
   const { words } = made.region
+  const openWord = openWordOf(made)
   setOf(made.store, 'mine', 'old')
-  const held = words[SuperWord.openSegment]!
+  const held = words[openWord]!
   const load = Atomics.load.bind(Atomics)
   let tricked = false
   const spy = vi.spyOn(Atomics, 'load').mockImplementation(((array: Uint32Array, at: number) => {
     const value = load(array, at)
-    if (tricked || array !== words || at !== SuperWord.openSegment) return value
+    if (tricked || array !== words || at !== openWord) return value
     tricked = true
     other.flush(0)
     return held
@@ -157,7 +165,7 @@ test('a segment that was sealed with room left takes nothing more', () => {
   setOf(made.store, 'mine', 'new')
   spy.mockRestore()
   expect(tricked).toBe(true)
-  expect(words[SuperWord.openSegment]).not.toBe(held)
+  expect(words[openWord]).not.toBe(held)
   expect(readText(other, 'mine')).toBe('new')
   made.verify()
 })
@@ -166,10 +174,10 @@ test('a writer keeps its sealed segment although all that lives in it goes', () 
   const made = makeStore()
   const other = made.another()
   setOf(made.store, 'neighbour', 'x')
-  const segment = made.region.words[SuperWord.openSegment]! - 1
+  const segment = made.region.words[openWordOf(made)]! - 1
   around(made.store.segments, 'reserve', 'after', () => {
     for (let i = 0; i < 4; i += 1) setOf(other, `next-${i}`, valueOf(i, 16_000))
-    expect(made.region.words[SuperWord.openSegment]).not.toBe(segment + 1)
+    expect(made.region.words[openWordOf(made)]).not.toBe(segment + 1)
     for (const key of ['neighbour', 'next-0']) other.remove(Buffer.from(key), 0, key.length)
     expect(other.segments.liveItems(segment)).toBe(0)
     expect(other.segments.state(segment)).toBe(SegmentState.queued)
@@ -183,7 +191,7 @@ describe('a large value', () => {
   test('evicted while another thread unlinks it is freed once', () => {
     const { made, other } = makeLarge()
     let ran = false
-    around(made.store.segments, 'isChain', 'before', () => {
+    around(made.store.segments, 'isLarge', 'before', () => {
       ran = other.remove(Buffer.from('large'), 0, 5)
     })
     flood(made.store)
@@ -194,9 +202,9 @@ describe('a large value', () => {
   test('evicted while another thread pins it stays whole until the unpin', () => {
     const { made, other, value } = makeLarge()
     let head = NO_SEGMENT
-    around(made.store.segments, 'isChain', 'before', () => {
+    around(made.store.segments, 'isLarge', 'before', () => {
       head = other.large.headOf(other.find(Buffer.from('large'), 0, 5))
-      expect(other.segments.pin(head)).toBe(true)
+      expect(other.largeSegments.pin(head)).toBe(true)
       other.unlock()
     })
     flood(made.store)
@@ -205,7 +213,7 @@ describe('a large value', () => {
     const copy = Buffer.alloc(value.length)
     other.large.read(head, 0, copy, 0, copy.length)
     expect(copy.equals(value)).toBe(true)
-    other.segments.unpin(head)
+    other.largeSegments.unpin(head)
     made.verify()
   })
 
@@ -213,10 +221,12 @@ describe('a large value', () => {
     const { made, other } = makeLarge()
     const head = other.large.headOf(other.find(Buffer.from('large'), 0, 5))
     other.unlock()
-    around(made.store.segments, 'isChain', 'after', () => {
-      expect(other.segments.pin(head)).toBe(true)
+    around(made.store.segments, 'isLarge', 'after', () => {
+      expect(other.largeSegments.pin(head)).toBe(true)
     })
-    around(made.store.segments, 'finishEvictingChain', 'before', () => other.segments.unpin(head))
+    around(made.store.largeSegments, 'finishEvicting', 'before', () =>
+      other.largeSegments.unpin(head),
+    )
     flood(made.store)
     made.verify()
   })
@@ -313,6 +323,16 @@ describe('a flush', () => {
     if (step === 'after it has left') expect(found).toBeUndefined()
     setOf(made.store, 'mine', 'new')
     expect(readText(other, 'mine')).toBe('new')
+    made.verify()
+  })
+
+  test('comes between the look and the move of a touch: the item is gone', () => {
+    const made = makeStore()
+    const other = made.another()
+    setOf(made.store, 'a', 'old')
+    around(made.store.segments, 'reserve', 'before', () => other.flush(0))
+    expect(made.store.touch(Buffer.from('a'), 0, 1, NOW + 1000)).toBe(true)
+    expect(read(other, 'a')).toBeUndefined()
     made.verify()
   })
 

@@ -6,29 +6,32 @@ const GIB = 1024 * MIB
 
 /** What must hold for every size: parts in order, apart from each other, all inside `-m`. */
 function check(memoryBytes: number, layout: Layout): void {
-  const { metaWord, bucketWord, segmentsWord, segmentBytes, segmentCount } = layout
+  const { directoryWord, overflowWord, metaWord, segmentsWord, segmentBytes, segmentCount } = layout
   const label = `-m ${memoryBytes}`
   expect(layout.totalBytes, label).toBeLessThanOrEqual(memoryBytes)
-  expect(metaWord * 4, label).toBeGreaterThanOrEqual(
-    (Math.max(...Object.values(SuperWord)) + 1) * 4,
-  )
-  expect(metaWord * 4 + segmentCount * 64, label).toBeLessThanOrEqual(bucketWord * 4)
-  const indexBytes = (layout.bucketCount + layout.overflowCount) * 64
-  expect(bucketWord * 4 + indexBytes, label).toBeLessThanOrEqual(segmentsWord * 4)
+  // The superblock ends with the chains: four words each.
+  expect(directoryWord, label).toBeGreaterThanOrEqual(SuperWord.chains + layout.chainCount * 4)
+  expect(directoryWord + segmentCount, label).toBeLessThanOrEqual(overflowWord)
+  expect(overflowWord + segmentCount, label).toBeLessThanOrEqual(metaWord)
+  expect(metaWord * 4 + segmentCount * 64, label).toBeLessThanOrEqual(segmentsWord * 4)
   expect(segmentsWord * 4 + segmentCount * segmentBytes, label).toBe(layout.totalBytes)
   expect(layout.segmentWords * 4, label).toBe(segmentBytes)
-  // A bucket is one cache line; a segment of an item is a division away.
-  expect((bucketWord * 4) % 64, label).toBe(0)
+  // Metadata of a segment is one cache line; a segment of an item is a division away.
+  expect((metaWord * 4) % 64, label).toBe(0)
   expect((segmentsWord * 4) % segmentBytes, label).toBe(0)
-  expect(Number.isInteger(Math.log2(layout.bucketCount)), label).toBe(true)
+  expect(layout.bucketsPerSegment * 64, label).toBe(segmentBytes)
   expect(Number.isInteger(Math.log2(segmentBytes)), label).toBe(true)
   expect(segmentBytes, label).toBeGreaterThanOrEqual(32 * 1024)
   expect(segmentBytes, label).toBeLessThanOrEqual(256 * 1024)
-  // A bucket's number comes out of 32 bits of hash, a location out of 40 bits of words.
-  expect(layout.bucketCount, label).toBeLessThanOrEqual(2 ** 31)
+  expect(layout.ttlBucketCount, label).toBeGreaterThanOrEqual(8)
+  expect(layout.ttlBucketCount, label).toBeLessThanOrEqual(64)
+  expect(layout.chainCount, label).toBe(2 * layout.ttlBucketCount)
+  // Segments that chains may keep open leave nearly all memory to what is full.
+  expect(layout.chainCount * 4, label).toBeLessThanOrEqual(segmentCount)
+  // A location comes out of 40 bits of words.
   expect(layout.totalBytes / 4, label).toBeLessThan(2 ** 40)
   // Little of the memory goes elsewhere: what is left for items is what -m is for.
-  expect((segmentCount * segmentBytes) / memoryBytes, label).toBeGreaterThan(0.83)
+  expect((segmentCount * segmentBytes) / memoryBytes, label).toBeGreaterThan(0.98)
 }
 
 describe('layoutOf()', () => {
@@ -65,7 +68,7 @@ describe('layoutOf()', () => {
   })
 
   test('no two words of the superblock are the same, and 64-bit ones do not overlap', () => {
-    const sizes: Record<string, number> = { cas: 2, seed: 4, flushPoint: 2 }
+    const sizes: Record<string, number> = { cas: 2, seed: 4, sequence: 2, flushedUpTo: 2 }
     const taken = new Set<number>()
     for (const [name, word] of Object.entries(SuperWord)) {
       for (let i = 0; i < (sizes[name] ?? 1); i += 1) {

@@ -50,8 +50,7 @@ export function makeStore(options: TestStoreOptions = {}): TestStore {
 
 /** Makes used memory new again, but leaves what stood in the segments: nobody may read that. */
 export function wipe(region: Region, layout: Layout): void {
-  const indexEnd = layout.bucketWord + (layout.bucketCount + layout.overflowCount) * 16
-  region.bytes.fill(0, 0, indexEnd * 4)
+  region.bytes.fill(0, 0, (layout.metaWord + layout.segmentCount * 16) * 4)
 }
 
 export function storeOn(
@@ -111,6 +110,15 @@ export type Found = { value: Buffer; clientFlags: number; exptime: number; cas: 
 
 /** What a key holds, as a reader sees it; undefined for a miss. */
 export function read(store: Store, key: string): Found | undefined {
+  return look(store, key, true)
+}
+
+/** As `read`, but the item has not proved itself by it: eviction knows nothing of this look. */
+export function peek(store: Store, key: string): Found | undefined {
+  return look(store, key, false)
+}
+
+function look(store: Store, key: string, counts: boolean): Found | undefined {
   const { items, large } = store
   const bytes = Buffer.from(key, 'latin1')
   const item = store.find(bytes, 0, bytes.length)
@@ -124,7 +132,7 @@ export function read(store: Store, key: string): Found | undefined {
     exptime: items.exptime(item),
     cas: BigInt(items.casHigh(item)) * 2n ** 32n + BigInt(items.casLow(item)),
   }
-  items.markFetched(item, store.now)
+  if (counts) store.noteRead(item)
   if (!items.isLarge(item)) {
     const at = items.valueAt(item)
     found.value.set(store.bytes.subarray(at, at + found.value.length))
@@ -132,10 +140,10 @@ export function read(store: Store, key: string): Found | undefined {
     return found
   }
   const head = large.headOf(item)
-  expect(store.segments.pin(head)).toBe(true)
+  expect(store.largeSegments.pin(head)).toBe(true)
   store.unlock()
   large.read(head, 0, found.value, 0, found.value.length)
-  store.segments.unpin(head)
+  store.largeSegments.unpin(head)
   return found
 }
 

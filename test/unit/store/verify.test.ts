@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { SuperWord } from '../../../src/store/layout.ts'
 import { MetaWord, SegmentState } from '../../../src/store/segment-lists.ts'
 import { verifyStore } from '../../../src/store/verify.ts'
-import { makeStore, putOf, setOf, type TestStore, valueOf } from './support.ts'
+import { makeStore, NOW, putOf, setOf, type TestStore, valueOf } from './support.ts'
 
 function filled(): TestStore {
   const made = makeStore()
@@ -72,7 +72,7 @@ const damages: readonly Damage[] = [
     'a writer that never left',
     /has writers/,
     made => {
-      expect(made.store.segments.reserve(10)).toBeGreaterThan(0)
+      expect(made.store.segments.reserve(10, 0)).toBeGreaterThan(0)
     },
   ],
   [
@@ -97,6 +97,100 @@ const damages: readonly Damage[] = [
     },
   ],
   [
+    'a chain that counts a segment too many',
+    /chain 0 counts/,
+    made => {
+      const { words } = made.region
+      const count = made.store.segments.lists.openWord(0) + 3
+      words[count] = words[count]! + 1
+    },
+  ],
+  [
+    'a segment whose way back is another',
+    /before it/,
+    made => {
+      const { lists } = made.store.segments
+      const second = lists.next(lists.head(0))
+      made.region.words[meta(made, second, MetaWord.previous)] = 0
+    },
+  ],
+  [
+    'a segment that says it is of another chain',
+    /says it is of 3/,
+    made => {
+      const head = made.store.segments.lists.head(0)
+      made.region.words[meta(made, head, MetaWord.chain)] = 4
+    },
+  ],
+  [
+    'a chain whose young end is lost',
+    /chain 0 ends with/,
+    made => {
+      made.region.words[made.store.segments.lists.openWord(0) + 2] = 0
+    },
+  ],
+  [
+    'a chain that bites its tail',
+    /is met twice/,
+    made => {
+      const { lists } = made.store.segments
+      const head = lists.head(0)
+      made.region.words[meta(made, lists.tail(0), MetaWord.next)] = head + 1
+    },
+  ],
+  [
+    'an item due before the least exptime of its segment',
+    /is due before/,
+    made => {
+      const item = made.store.find(Buffer.from('key-7'), 0, 5)
+      made.store.items.setExptime(item, NOW + 5)
+      made.store.unlock()
+    },
+  ],
+  [
+    'an overflow bucket that nobody chains and nobody has given back',
+    /1 free of 2 overflow/,
+    made => {
+      made.store.index.overflow.take()
+      made.store.index.overflow.give(made.store.index.overflow.take())
+    },
+  ],
+  [
+    'a free overflow bucket with something in it',
+    /free and not empty/,
+    made => {
+      const { overflow } = made.store.index
+      const taken = overflow.take()
+      overflow.give(taken)
+      made.region.words[overflow.wordOf(taken) + 3] = 9
+    },
+  ],
+  [
+    'a free overflow bucket that is chained',
+    /chained and free|chained twice/,
+    made => {
+      const { index } = made.store
+      const taken = index.overflow.take()
+      index.overflow.give(taken)
+      made.region.words[index.bucketAt(0) + 15] = taken + 1
+    },
+  ],
+  [
+    'a segment of the index that nobody names',
+    /index segments taken/,
+    made => {
+      made.store.segments.takeForIndex()
+    },
+  ],
+  [
+    'a free list that ends too early',
+    /free counted, 1 in the list/,
+    made => {
+      const head = made.region.words[SuperWord.freeHead]! - 1
+      made.region.words[meta(made, head, MetaWord.next)] = 0
+    },
+  ],
+  [
     'a private chain left',
     /private chains|state 5/,
     made => {
@@ -110,7 +204,7 @@ const damages: readonly Damage[] = [
     /pins are left/,
     made => {
       const item = made.store.find(Buffer.from('large'), 0, 5)
-      made.store.segments.pin(made.store.large.headOf(item))
+      made.store.largeSegments.pin(made.store.large.headOf(item))
       made.store.unlock()
     },
   ],
