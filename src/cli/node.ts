@@ -8,6 +8,7 @@ import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import { type NodeOptions, nodeDefaults } from '../server/options.ts'
 import { canMap } from '../store/region.ts'
 import { collectList, EX_USAGE, parseHostPort, sizeInBytes, wholeNumber } from './flags.ts'
+import { machineMemoryBytes } from './machine-memory.ts'
 import { configureBySupervisor, runServer } from './run-server.ts'
 import { VERSION } from './version.ts'
 
@@ -26,6 +27,7 @@ type Flags = {
   listenBacklog: number
   disableCas?: true
   disableFlushAll?: true
+  enableLargepages?: true
   verbose: number
   authFile?: string
   enableSasl?: true
@@ -68,6 +70,7 @@ export function nodeCommand(): Command {
     .option('-b, --listen-backlog <num>', 'accept queue', wholeNumber(1, 65535), 1024)
     .option('-C, --disable-cas', 'no cas uniques')
     .option('-F, --disable-flush-all', 'refuse flush_all')
+    .option('-L, --enable-largepages', 'memory in large pages that the system has set aside')
     .option('-v, --verbose', 'say more; -vv, -vvv: still more', (_, level: number) => level + 1, 0)
     .option('-Y, --auth-file <file>', 'ASCII login; a line a user: user:password')
     .option('-S, --enable-sasl', 'with -Y: also SASL PLAIN on the binary protocol')
@@ -107,6 +110,11 @@ function toOptions(flags: Flags, command: Command): NodeOptions {
       `Cannot set -I ${flags.maxItemSize}: expected at most half of -m, ${memoryBytes / 2} bytes`,
     )
   }
+  const machineBytes = machineMemoryBytes()
+  if (memoryBytes > machineBytes) {
+    const machineMib = Math.floor(machineBytes / MIB)
+    refuse(`Cannot set -m ${flags.memoryLimit}: this machine or container has ${machineMib} MB`)
+  }
   if (flags.port === 0) refuse('Cannot listen: -p 0 turns TCP off and there is no other listener')
   if (flags.enableSasl && flags.authFile === undefined) {
     refuse('Cannot use -S: expected credentials, from a file of user:password lines with -Y')
@@ -134,6 +142,7 @@ function toOptions(flags: Flags, command: Command): NodeOptions {
     sasl: flags.enableSasl === true,
     authFile: flags.authFile,
     region: canMap() ? 'mapped' : 'shared',
+    largePages: flags.enableLargepages === true,
     useKernel: canMap(),
   }
 }

@@ -9,6 +9,7 @@ import { endFatally, endFatallyOnUncaught, endOrderly } from '../net/process-end
 import { ListenError } from '../net/thread-host.ts'
 import type { ListenAddress } from '../net/transport.ts'
 import type { Log } from '../observe/log.ts'
+import { RegionError } from '../store/region.ts'
 import { EX_OSERR } from './flags.ts'
 
 export type RunningServer = {
@@ -49,7 +50,6 @@ export async function runServer(
   try {
     server = await start(error => endFatally(describe(error)))
   } catch (error) {
-    if (!(error instanceof ListenError)) throw error
     process.stderr.write(`memring: ${explain(error, options.portFlag)}\n`)
     process.exitCode = EX_OSERR
     process.disconnect?.()
@@ -68,7 +68,10 @@ export async function runServer(
   if (options.supervised) sendReady(process, addresses)
 }
 
-function explain(error: ListenError, portFlag: string): string {
+/** What the system refused, for whoever typed the command; anything else is thrown on. */
+function explain(error: unknown, portFlag: string): string {
+  if (error instanceof RegionError) return error.message
+  if (!(error instanceof ListenError)) throw error
   if (error.code !== 'EADDRINUSE') return error.message
   const { host, port } = error.address
   return `Cannot listen on ${host}:${port}: port ${port} is in use, choose another with ${portFlag}`

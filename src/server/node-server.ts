@@ -28,10 +28,12 @@ export type NodeServerHooks = {
   workerFile?: URL
 }
 
-/** @throws ListenError when an address cannot be listened on. */
+/**
+ * @throws ListenError when an address cannot be listened on, RegionError when there is no memory.
+ */
 export async function startNode(options: NodeOptions, hooks: NodeServerHooks): Promise<NodeServer> {
   const layout = layoutOf(options.memoryBytes)
-  const region = createRegion(layout.totalBytes, options.region)
+  const region = createRegion(layout.totalBytes, options.region, options.largePages)
   Store.format(region, layout, crypto.getRandomValues(new Uint32Array(4)))
   const control = new Control()
   // One block more than data threads: main reclaims what has expired.

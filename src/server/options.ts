@@ -30,6 +30,8 @@ export type NodeOptions = {
   authFile: string | undefined
   /** The shared region: `mapped` wants koffi. */
   region: 'mapped' | 'shared'
+  /** `-L`: the region in pages that the system has set aside (vm.nr_hugepages), or not at all. */
+  largePages: boolean
   /** False: accept as if koffi were not there. */
   useKernel: boolean
 }
@@ -56,5 +58,6 @@ export const nodeDefaults: NodeOptions = {
   sasl: false,
   authFile: undefined,
   region: 'mapped',
+  largePages: false,
   useKernel: true,
 }

@@ -20,6 +20,9 @@ vi.mock('../../../src/cli/run-server.ts', () => ({
     start(() => {}),
 }))
 
+// As large as -m may be, so that flags mean the same on every machine.
+vi.mock('../../../src/cli/machine-memory.ts', () => ({ machineMemoryBytes: () => 2 ** 40 }))
+
 const MIB = 1024 * 1024
 let said = ''
 
@@ -159,6 +162,7 @@ describe('values that are taken', () => {
     [['-I', '1k'], { itemSizeMax: 1024 }],
     [['-I', '32m'], { itemSizeMax: 32 * MIB }],
     [['-I', '1g', '-m', '2048'], { itemSizeMax: 1024 * MIB }],
+    [['-L'], { largePages: true }],
     [['-c', '1'], { connectionLimit: 1 }],
     [['-M', '-C', '-F'], { evict: false, cas: false, flush: false }],
     [['-MCF'], { evict: false, cas: false, flush: false }],

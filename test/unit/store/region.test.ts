@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { canMap, createRegion, openRegion } from '../../../src/store/region.ts'
 
@@ -31,6 +32,28 @@ describe.each(['shared', 'mapped'] as const)('%s memory', kind => {
   })
 })
 
+test('mapped memory asks for huge pages', () => {
+  const region = createRegion(8 * 1024 ** 2, 'mapped')
+  const { handle } = region
+  const address = handle.kind === 'mapped' ? handle.address : 0
+  const flags = flagsOf(address)
+  // `hg`: VM_HUGEPAGE, Documentation/filesystems/proc.rst. Kernels without them have no such flag.
+  expect(flags.includes('hg')).toBe(existsSync('/sys/kernel/mm/transparent_hugepage'))
+})
+
+/** What the kernel says of the mapping that holds `address`. */
+function flagsOf(address: number): string[] {
+  for (const mapping of readFileSync('/proc/self/smaps', 'latin1').split(/^(?=[0-9a-f]+-)/m)) {
+    const [from, to] = mapping
+      .split(' ', 1)[0]!
+      .split('-')
+      .map(text => Number(`0x${text}`))
+    if (address < from! || address >= to!) continue
+    return /^VmFlags: (.*)$/m.exec(mapping)![1]!.split(' ')
+  }
+  return []
+}
+
 test('memory that nobody has touched costs nothing: 64 GiB, written at both ends', () => {
   const region = createRegion(64 * GIB, 'mapped')
   const last = region.bytes.length - 1
@@ -44,4 +67,8 @@ test('memory that nobody has touched costs nothing: 64 GiB, written at both ends
 
 test('memory that the kernel does not have is an error, not a crash', () => {
   expect(() => createRegion(2 ** 47, 'mapped')).toThrow('Cannot map 140737488355328 bytes')
+  expect(() => createRegion(2 ** 46, 'mapped', true)).toThrow(
+    /^Cannot map 33554432 large pages: the system has \d+ free of 2048 KiB each; set vm.nr_hugepages$/,
+  )
+  expect(() => createRegion(65536, 'shared', true)).toThrow('Cannot use large pages')
 })
