@@ -5,7 +5,7 @@ import { Client as Memjs } from 'memjs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PASSWORD, USER, writePasswordFile } from '../support/users.ts'
 import { type Endpoint, memcachedEndpoint, nodeEndpoint, routerEndpoint } from './endpoints.ts'
-import { countChecks, runPython } from './python.ts'
+import { countChecks, runScript } from './scripts.ts'
 
 const LOGIN_REFUSED = 3
 const passwords = writePasswordFile()
@@ -60,13 +60,13 @@ describe.each(guarded)('clients that log in: $name', kind => {
 
   test('pylibmc with user and password', async () => {
     const args = [endpoint.address, USER, PASSWORD]
-    expect(await countChecks('pylibmc_binary', args)).toBeGreaterThan(10)
+    expect(await countChecks('python', 'pylibmc_binary', args)).toBeGreaterThan(10)
   })
 
   test('pylibmc with a wrong password, and with none, is refused', async () => {
-    const wrong = await runPython('pylibmc_binary', [endpoint.address, USER, 'wrong'])
+    const wrong = await runScript('python', 'pylibmc_binary', [endpoint.address, USER, 'wrong'])
     expect([wrong.status, wrong.stdout]).toEqual([LOGIN_REFUSED, ''])
-    const none = await runPython('pylibmc_binary', [endpoint.address])
+    const none = await runScript('python', 'pylibmc_binary', [endpoint.address])
     expect([none.status, none.stdout]).toEqual([LOGIN_REFUSED, ''])
   })
 })
@@ -75,7 +75,7 @@ describe.each([memcachedEndpoint, nodeEndpoint, routerEndpoint])('binary: $name'
   test('pylibmc in binary without a login', async () => {
     const endpoint = await kind.start()
     try {
-      expect(await countChecks('pylibmc_binary', [endpoint.address])).toBeGreaterThan(10)
+      expect(await countChecks('python', 'pylibmc_binary', [endpoint.address])).toBeGreaterThan(10)
     } finally {
       await endpoint.stop()
     }
