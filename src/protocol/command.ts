@@ -27,6 +27,7 @@ export const Command = {
   quit: 18,
   noop: 19,
   unknown: 20,
+  memoryLimit: 21,
 } as const
 export type Command = (typeof Command)[keyof typeof Command]
 
@@ -64,6 +65,13 @@ export const commands = [
   { verb: 'stats', command: Command.stats, class: admin, tokensMin: 1, noreply: false },
   { verb: 'version', command: Command.version, class: admin, tokensMin: 1, noreply: false },
   { verb: 'verbosity', command: Command.verbosity, class: admin, tokensMin: 1, noreply: true },
+  {
+    verb: 'cache_memlimit',
+    command: Command.memoryLimit,
+    class: admin,
+    tokensMin: 2,
+    noreply: true,
+  },
   { verb: 'quit', command: Command.quit, class: admin, tokensMin: 1, noreply: false },
 ] as const satisfies readonly Row[]
 

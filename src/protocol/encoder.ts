@@ -20,6 +20,9 @@ export const Status = {
   nonNumeric: 11,
   flushNotAllowed: 12,
   unknownCommand: 13,
+  memoryLimitTooSmall: 14,
+  memoryLimitInBytes: 15,
+  memoryLimitOutOfBounds: 16,
 } as const
 export type Status = (typeof Status)[keyof typeof Status]
 

@@ -29,6 +29,13 @@ const STATUS_LINES: readonly Uint8Array[] = (() => {
   lines[Status.nonNumeric] = line('CLIENT_ERROR cannot increment or decrement non-numeric value')
   lines[Status.flushNotAllowed] = line('CLIENT_ERROR flush_all not allowed')
   lines[Status.unknownCommand] = line('ERROR')
+  lines[Status.memoryLimitTooSmall] = line('MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m')
+  lines[Status.memoryLimitInBytes] = line(
+    'MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes',
+  )
+  lines[Status.memoryLimitOutOfBounds] = line(
+    'MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust',
+  )
   return lines
 })()
 

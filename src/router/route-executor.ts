@@ -119,6 +119,10 @@ export class RouteExecutor implements Executor {
       case Command.verbosity:
         request.encoder.status(session.output, request, Status.ok)
         return
+      case Command.memoryLimit:
+        // A router holds nothing; its nodes are told one by one.
+        request.encoder.status(session.output, request, Status.unknownCommand)
+        return
       default:
         if (request.command <= Command.cas) this.#count(Counter.cmdSet)
         this.#forward(session, request)

@@ -8,10 +8,9 @@ import { logEvents } from '../observe/event-log.ts'
 import { Events } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import { TextLine } from '../protocol/text-encoder.ts'
-import { layoutOf } from '../store/layout.ts'
-import { createRegion } from '../store/region.ts'
-import { reclaim } from './reclaim.ts'
 import { Store } from '../store/store.ts'
+import { keepHouse } from './housekeeping.ts'
+import { createMemory } from './memory.ts'
 import type { NodeOptions } from './options.ts'
 import type { NodeExtras } from './worker.ts'
 
@@ -32,11 +31,10 @@ export type NodeServerHooks = {
  * @throws ListenError when an address cannot be listened on, RegionError when there is no memory.
  */
 export async function startNode(options: NodeOptions, hooks: NodeServerHooks): Promise<NodeServer> {
-  const layout = layoutOf(options.memoryBytes)
-  const region = createRegion(layout.totalBytes, options.region, options.largePages)
+  const { layout, region } = createMemory(options)
   Store.format(region, layout, crypto.getRandomValues(new Uint32Array(4)))
   const control = new Control()
-  // One block more than data threads: main reclaims what has expired.
+  // One block more than data threads: main frees what has expired, and what is over the limit.
   const counters = Counters.create(options.threads + 1)
   const events = new Events()
   const clockEpochMs = monotonicEpochMs()
@@ -61,17 +59,18 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     onFatal: hooks.onFatal,
     useKernel: options.useKernel,
   })
-  const stopReclaiming = reclaim(
+  const stopHousekeeping = keepHouse({
     region,
     layout,
-    counters.storeOfThread(options.threads),
+    counters: counters.storeOfThread(options.threads),
     clockEpochMs,
-  )
+    evict: options.evict,
+  })
   const stopLogging = logEvents(events, control, hooks.log)
   return {
     listening: host.listening,
     stop: async () => {
-      stopReclaiming()
+      stopHousekeeping()
       await host.stop()
       stopLogging()
     },

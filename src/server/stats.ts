@@ -14,6 +14,7 @@ export type NodeFacts = {
   control: Control
   startedAt: number
   port: number
+  memoryLimitBytes: () => number
   indexBytes: () => number
   hashPower: () => number
 }
@@ -119,11 +120,12 @@ function commandRows(counters: Counters): Row[] {
   ]
 }
 
-function storeRows(counters: Counters, { options, hashPower, indexBytes }: NodeFacts): Row[] {
+function storeRows(counters: Counters, facts: NodeFacts): Row[] {
+  const { options, hashPower, indexBytes, memoryLimitBytes } = facts
   const held = (counter: number) => counters.total(STORE_BLOCK + counter)
   const since = (counter: number) => counters.sum(STORE_BLOCK + counter)
   return [
-    ['limit_maxbytes', options.memoryBytes],
+    ['limit_maxbytes', memoryLimitBytes()],
     ['accepting_conns', 1],
     ['listen_disabled_num', 0],
     ['time_in_listen_disabled_us', 0],
@@ -171,10 +173,10 @@ function yesNo(value: boolean): string {
   return value ? 'yes' : 'no'
 }
 
-function settings({ options, port }: NodeFacts): Row[] {
+function settings({ options, port, memoryLimitBytes }: NodeFacts): Row[] {
   const asciiOnly = options.credentials !== undefined && !options.sasl
   return [
-    ['maxbytes', options.memoryBytes],
+    ['maxbytes', memoryLimitBytes()],
     ['maxconns', options.connectionLimit],
     ['tcpport', port],
     ['udpport', 0],

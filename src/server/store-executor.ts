@@ -11,6 +11,7 @@ import type { Executor, ValueSink, ValueSource } from '../session/executor.ts'
 import type { Session } from '../session/session.ts'
 import { StagedValue } from '../session/staged-value.ts'
 import { NO_SEGMENT } from '../store/segments.ts'
+import { LimitOutcome, type MemoryLimit } from '../store/memory-limit.ts'
 import { Miss, Outcome, type Put, PutMode } from '../store/put.ts'
 import type { Store } from '../store/store.ts'
 import { absoluteExptime } from './exptime.ts'
@@ -18,6 +19,7 @@ import { type NodeFacts, writeStats } from './stats.ts'
 
 export type StoreExecutorOptions = {
   store: Store
+  memoryLimit: MemoryLimit
   counters: Counters
   threadIndex: number
   cas: boolean
@@ -45,6 +47,13 @@ const PUT_STATUS: readonly Status[] = (() => {
   statuses[Outcome.noMemory] = Status.noMemory
   return statuses
 })()
+
+const LIMIT_STATUS: Readonly<Record<LimitOutcome, Status>> = {
+  [LimitOutcome.done]: Status.ok,
+  [LimitOutcome.tooSmall]: Status.memoryLimitTooSmall,
+  [LimitOutcome.inBytes]: Status.memoryLimitInBytes,
+  [LimitOutcome.outOfBounds]: Status.memoryLimitOutOfBounds,
+}
 
 export class StoreExecutor implements Executor {
   readonly #options: StoreExecutorOptions
@@ -127,6 +136,9 @@ export class StoreExecutor implements Executor {
         return
       case Command.verbosity:
         request.encoder.status(session.output, request, Status.ok)
+        return
+      case Command.memoryLimit:
+        this.#limitMemory(session, request)
         return
       default:
         this.#finishPut(session, request, this.#store.put(this.#toPut(request)))
@@ -291,6 +303,11 @@ export class StoreExecutor implements Executor {
     const at = request.exptime > 0 ? this.#exptime(request.exptime) : 0
     this.#store.flush(at > this.#store.now ? at : 0)
     request.encoder.status(session.output, request, Status.ok)
+  }
+
+  #limitMemory(session: Session, request: Request): void {
+    const outcome = this.#options.memoryLimit.set(Number(request.delta))
+    request.encoder.status(session.output, request, LIMIT_STATUS[outcome])
   }
 
   #count(counter: Counter): void {

@@ -16,6 +16,7 @@ import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
 import { type SessionServices, Staging, StalledSessions } from '../session/services.ts'
 import { Session } from '../session/session.ts'
 import type { Layout } from '../store/layout.ts'
+import { MemoryLimit } from '../store/memory-limit.ts'
 import { openRegion, type RegionHandle } from '../store/region.ts'
 import { Store } from '../store/store.ts'
 import type { NodeOptions } from './options.ts'
@@ -46,13 +47,16 @@ export default async function runNodeThread(task: DataTask & NodeExtras): Promis
   const clock = systemClock(task.clockEpochMs)
   const counters = new Counters(task.counters)
   const events = new Events(task.events)
-  const store = new Store(openRegion(task.region), task.layout, {
+  const region = openRegion(task.region)
+  const store = new Store(region, task.layout, {
     evict: options.evict,
     itemSizeMax: options.itemSizeMax,
     counters: counters.storeOfThread(index),
   })
+  const memoryLimit = new MemoryLimit(store, region)
   const executor = new StoreExecutor({
     store,
+    memoryLimit,
     counters,
     threadIndex: index,
     cas: options.cas,
@@ -63,6 +67,7 @@ export default async function runNodeThread(task: DataTask & NodeExtras): Promis
       control: new Control(task.control),
       startedAt: task.startedAt,
       port: task.tcpPort,
+      memoryLimitBytes: () => memoryLimit.bytes,
       indexBytes: () => store.indexBytes,
       hashPower: () => Math.floor(Math.log2(store.index.bucketCount)),
     },

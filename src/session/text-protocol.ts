@@ -332,6 +332,9 @@ export class TextProtocol {
       case Command.verbosity:
         this.#verbosity(bytes)
         return
+      case Command.memoryLimit:
+        this.#memoryLimit(bytes)
+        return
       default:
         this.#flushAll(bytes)
     }
@@ -353,6 +356,17 @@ export class TextProtocol {
     }
     request.delta = numbers.value
     this.#session.executor.execute(this.#session, request)
+  }
+
+  /** cache_memlimit: one number of megabytes, and one word more that may be noreply. */
+  #memoryLimit(bytes: Uint8Array): void {
+    const request = this.#request
+    const fits = tokens.count === 2 || tokens.count === 3
+    // strtoul in 32 bits, as client flags are read.
+    if (fits && numbers.clientFlags(bytes, tokens.at[1]!, tokens.size[1]!)) {
+      request.delta = BigInt(numbers.number)
+      this.#session.executor.execute(this.#session, request)
+    } else if (!fits || !request.quiet) this.#session.output.put(TextLine.error)
   }
 
   #flushAll(bytes: Uint8Array): void {

@@ -79,6 +79,11 @@ export class Eviction {
     }
   }
 
+  /** Frees a segment for nobody here; `tries`: how often it came in vain. False: none can go. */
+  release(tries: number): boolean {
+    return this.#makeRoom(tries)
+  }
+
   /** Moves a key's item to the segments of its lifetime, if it is not there. No lock is held. */
   moveToLifetime(key: Uint8Array, keyAt: number, keySize: number): void {
     const { items, segments, ttlBuckets } = this.#store

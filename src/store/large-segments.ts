@@ -6,7 +6,7 @@
  * Exactly one thread sees the last pin and the link go, and releases them; if a thread is just
  * looking at the head (evicting, reclaiming), it is left `abandoned` for that thread to free.
  */
-import { type Layout, RESERVE_SEGMENTS, SuperWord } from './layout.ts'
+import { RESERVE_SEGMENTS, SuperWord } from './layout.ts'
 import type { Locks } from './locks.ts'
 import { MetaWord, NO_SEGMENT, type SegmentLists, SegmentState } from './segment-lists.ts'
 import type { Segments } from './segments.ts'
@@ -17,14 +17,12 @@ const UNLINKED = 2 ** 31
 export class LargeSegments {
   readonly #words: Uint32Array
   readonly #locks: Locks
-  readonly #layout: Layout
   readonly #segments: Segments
   readonly #lists: SegmentLists
 
-  constructor(words: Uint32Array, locks: Locks, layout: Layout, segments: Segments) {
+  constructor(words: Uint32Array, locks: Locks, segments: Segments) {
     this.#words = words
     this.#locks = locks
-    this.#layout = layout
     this.#segments = segments
     this.#lists = segments.lists
   }
@@ -34,10 +32,14 @@ export class LargeSegments {
     return this.#words[this.#lists.meta(segment) + BODY]! - 1
   }
 
-  /** Whether private values may take `count` segments more: half of all, or one alone any. */
+  /**
+   * Whether private values may take `count` segments more: half of all, or one alone any that are
+   * there at all.
+   */
   mayTake(count: number): boolean {
     const taken = this.#words[SuperWord.privateCount]!
-    return taken === 0 || taken + count <= this.#layout.segmentCount / 2
+    const all = this.#words[SuperWord.wantedCount]!
+    return taken === 0 ? count <= all - RESERVE_SEGMENTS : taken + count <= all / 2
   }
 
   /**
@@ -47,8 +49,9 @@ export class LargeSegments {
   take(count: number): number {
     this.#locks.lock(SuperWord.segmentLock)
     try {
-      const free = this.#segments.freeCount - RESERVE_SEGMENTS
-      if (free < count || !this.mayTake(count)) return NO_SEGMENT
+      if (!this.mayTake(count)) return NO_SEGMENT
+      this.#segments.supply.growLocked(RESERVE_SEGMENTS + count)
+      if (this.#segments.freeCount < RESERVE_SEGMENTS + count) return NO_SEGMENT
       this.#words[SuperWord.privateCount] = this.#words[SuperWord.privateCount]! + count
       let head = NO_SEGMENT
       for (let i = count - 1; i >= 0; i -= 1) {
@@ -89,7 +92,7 @@ export class LargeSegments {
   pin(head: number): boolean {
     const size = this.#length(head)
     const before = Atomics.add(this.#words, SuperWord.pinnedCount, size)
-    if (before > 0 && before + size > this.#layout.segmentCount / 4) {
+    if (before > 0 && before + size > this.#words[SuperWord.inHandCount]! / 4) {
       Atomics.sub(this.#words, SuperWord.pinnedCount, size)
       return false
     }

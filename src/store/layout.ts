@@ -1,5 +1,6 @@
 /**
- * The memory map of a store, and where each part begins. Everything lies inside `-m`.
+ * The memory map of a store, and where each part begins. What is in use of it lies inside the
+ * memory limit; what is reserved for a higher one (memory-limit.ts) is address space only.
  *
  *   0             superblock     4 KiB: counters and words that all threads share (drawn below)
  *   directoryAt   index segments, in order of their buckets, 4 bytes each (hash-index.ts)
@@ -12,6 +13,8 @@
  *   2–5  hash seed                                   written once, before any other thread starts
  *   16 segment lock                                  see locks.ts
  *   17 free list head   20 free count               under the segment lock
+ *   18 segments known   19 in hand   25 given back  under the segment lock (segment-supply.ts)
+ *   26 segments wanted  27 memory limit in KiB      any thread, as told by cache_memlimit
  *   21 segments of private chains                    under the segment lock
  *   22 sequence of the segment taken last  23 (f64)   under the segment lock
  *   24 segments pinned by readers                    atomically
@@ -31,10 +34,15 @@ export const SuperWord = {
   seed: 2,
   segmentLock: 16,
   freeHead: 17,
+  knownCount: 18,
+  inHandCount: 19,
   freeCount: 20,
   privateCount: 21,
   sequence: 22,
   pinnedCount: 24,
+  awayHead: 25,
+  wantedCount: 26,
+  limitKib: 27,
   flushedUpTo: 48,
   flushAt: 50,
   bucketCount: 64,
@@ -65,6 +73,8 @@ export const BUCKET_BYTES = 64
 export const MEMORY_MIN_BYTES = 8 * 1024 * 1024
 
 export type Layout = {
+  /** The memory limit that the store starts with. */
+  readonly memoryBytes: number
   readonly totalBytes: number
   readonly directoryWord: number
   readonly overflowWord: number
@@ -72,7 +82,10 @@ export type Layout = {
   readonly segmentsWord: number
   readonly segmentBytes: number
   readonly segmentWords: number
+  /** Segments within the memory limit that the store starts with. */
   readonly segmentCount: number
+  /** Segments that there is address space for. */
+  readonly segmentCountMax: number
   /** Hash buckets that one segment holds, a power of two. */
   readonly bucketsPerSegment: number
   readonly ttlBucketCount: number
@@ -80,23 +93,28 @@ export type Layout = {
   readonly chainCount: number
 }
 
-/** @param memoryBytes what `-m` allows, at least 8 MiB; everything the store holds lies in it. */
-export function layoutOf(memoryBytes: number): Layout {
+/**
+ * @param memoryBytes what `-m` allows, at least 8 MiB; everything the store holds lies in it.
+ * @param reserveBytes what it may be raised to later: `-m` itself, if nothing is said.
+ */
+export function layoutOf(memoryBytes: number, reserveBytes = memoryBytes): Layout {
   assert(memoryBytes >= MEMORY_MIN_BYTES, 'a store has at least 8 MiB')
+  assert(reserveBytes >= memoryBytes, 'the reserve holds what the store starts with')
   const wanted = 2 ** Math.round(Math.log2(memoryBytes / 1024))
   const segmentBytes = Math.min(SEGMENT_MAX_BYTES, Math.max(SEGMENT_MIN_BYTES, wanted))
-  const each = segmentBytes + META_BYTES + 2 * DIRECTORY_ENTRY_BYTES
-  const segmentCount = Math.floor((memoryBytes - SUPERBLOCK_BYTES - segmentBytes) / each)
+  const segmentCount = segmentsWithin(memoryBytes, segmentBytes)
+  const segmentCountMax = segmentsWithin(reserveBytes, segmentBytes)
   const wantedBuckets = Math.floor(segmentCount / SEGMENTS_PER_TTL_BUCKET)
   const ttlBucketCount = Math.min(TTL_BUCKETS_MAX, Math.max(TTL_BUCKETS_MIN, wantedBuckets))
-  const directoryBytes = roundUp(segmentCount * DIRECTORY_ENTRY_BYTES, META_BYTES)
+  const directoryBytes = roundUp(segmentCountMax * DIRECTORY_ENTRY_BYTES, META_BYTES)
   const overflowAt = SUPERBLOCK_BYTES + directoryBytes
   const metaAt = overflowAt + directoryBytes
   // Segments begin at a multiple of their size, so an item's segment is a division away.
-  const segmentsAt = roundUp(metaAt + segmentCount * META_BYTES, segmentBytes)
-  const totalBytes = segmentsAt + segmentCount * segmentBytes
-  assert(totalBytes <= memoryBytes, 'the layout must lie inside the memory limit')
+  const segmentsAt = roundUp(metaAt + segmentCountMax * META_BYTES, segmentBytes)
+  const totalBytes = segmentsAt + segmentCountMax * segmentBytes
+  assert(totalBytes <= reserveBytes, 'the layout must lie inside what is reserved')
   return {
+    memoryBytes,
     totalBytes,
     directoryWord: SUPERBLOCK_BYTES / 4,
     overflowWord: overflowAt / 4,
@@ -105,10 +123,17 @@ export function layoutOf(memoryBytes: number): Layout {
     segmentBytes,
     segmentWords: segmentBytes / 4,
     segmentCount,
+    segmentCountMax,
     bucketsPerSegment: segmentBytes / BUCKET_BYTES,
     ttlBucketCount,
     chainCount: 2 * ttlBucketCount,
   }
+}
+
+/** Segments that a memory limit allows, each with its metadata and its place in the index. */
+export function segmentsWithin(memoryBytes: number, segmentBytes: number): number {
+  const each = segmentBytes + META_BYTES + 2 * DIRECTORY_ENTRY_BYTES
+  return Math.floor((memoryBytes - SUPERBLOCK_BYTES - segmentBytes) / each)
 }
 
 function roundUp(value: number, unit: number): number {

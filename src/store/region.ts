@@ -15,9 +15,8 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
 /** What one thread hands another so that it can open the same memory. */
-export type RegionHandle =
-  | { kind: 'mapped'; address: number; sizeBytes: number }
-  | { kind: 'shared'; buffer: SharedArrayBuffer }
+type MappedHandle = { kind: 'mapped'; address: number; sizeBytes: number }
+export type RegionHandle = MappedHandle | { kind: 'shared'; buffer: SharedArrayBuffer }
 
 export type Region = {
   readonly kind: 'mapped' | 'shared'
@@ -31,6 +30,11 @@ export type Region = {
   readonly longs: BigUint64Array
   /** Gives the processor away while a lock is held by a thread that is not running. */
   readonly yieldCpu: () => void
+  /**
+   * Gives whole pages back to the kernel: they are zero when they are next touched. Shared memory
+   * and pages set aside (`largePages`, in the creator's hands) stay what they are.
+   */
+  readonly giveBack: (at: number, sizeBytes: number) => void
 }
 
 type Libc = {
@@ -52,7 +56,9 @@ const PROT_READ_WRITE = 0x1 | 0x2
 const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x02 | 0x20 | 0x4000
 const MAP_PRIVATE_ANONYMOUS_HUGETLB = 0x02 | 0x20 | 0x40000
 const MAP_FAILED = -1
+const MADV_DONTNEED = 4
 const MADV_HUGEPAGE = 14
+const MADV_NOHUGEPAGE = 15
 const KIB = 1024
 
 /** The system does not give the memory that was asked for; the message says what would help. */
@@ -98,7 +104,10 @@ export function createRegion(
     if (largePages) throw new RegionError('Cannot use large pages: koffi does not load here')
     return openRegion({ kind, buffer: new SharedArrayBuffer(sizeBytes) })
   }
-  if (largePages) return openRegion({ kind, address: mapLargePages(sizeBytes), sizeBytes })
+  if (largePages) {
+    const region = openRegion({ kind, address: mapLargePages(sizeBytes), sizeBytes })
+    return { ...region, giveBack: () => {} }
+  }
   const { libc } = loadLibc()
   const flags = MAP_PRIVATE_ANONYMOUS_NORESERVE
   const address = libc.mmap(0, sizeBytes, PROT_READ_WRITE, flags, -1, 0)
@@ -136,11 +145,24 @@ export function openRegion(handle: RegionHandle): Region {
     words: new Uint32Array(buffer),
     longs: new BigUint64Array(buffer),
     yieldCpu: handle.kind === 'shared' ? portableYield() : nativeYield(),
+    giveBack: handle.kind === 'shared' ? () => {} : giveBackFrom(handle),
   }
 }
 
 function viewOf(address: number, sizeBytes: number): ArrayBuffer {
   return loadLibc().koffi.view(address as never, sizeBytes)
+}
+
+function giveBackFrom({ address, sizeBytes: all }: MappedHandle): Region['giveBack'] {
+  const { libc } = loadLibc()
+  let isFirst = true
+  return (at, sizeBytes) => {
+    // A huge page would bring back what was given back around the one that is touched again.
+    if (isFirst) libc.madvise(address, all, MADV_NOHUGEPAGE)
+    isFirst = false
+    if (libc.madvise(address + at, sizeBytes, MADV_DONTNEED) === 0) return
+    throw new Error(`Cannot give ${sizeBytes} bytes at ${at} back to the kernel`)
+  }
 }
 
 function nativeYield(): () => void {

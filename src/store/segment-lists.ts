@@ -55,6 +55,8 @@ export const SegmentState = {
   index: 7,
   /** In its chain, and the reclaimer is taking expired items out of it. */
   reclaiming: 8,
+  /** Beyond the memory limit: its memory is the kernel's. */
+  away: 9,
 } as const
 
 export const NO_SEGMENT = -1

@@ -7,7 +7,8 @@
  *    │                              │ ▲──▶ reclaiming               (reclaimer; stays in place)
  *    │                              └──── last live item gone ──▶ free     (whoever unlinked it)
  *    ├──▶ large, body: segments of one large value (large-segments.ts)
- *    └──▶ index: buckets of the hash index, for good
+ *    ├──▶ index: buckets of the hash index, for good
+ *    └──▶ away ──▶ free: beyond the memory limit and back (segment-supply.ts)
  *
  * Only a sealed segment without writers is walked, and only up to `used`. A writer reserves with
  * one compare-and-swap (used += n, writers += 1), fills, links, and only then leaves, so no segment
@@ -16,6 +17,7 @@
 import { type Layout, RESERVE_SEGMENTS, SuperWord } from './layout.ts'
 import type { Locks } from './locks.ts'
 import { MetaWord, NEVER, NO_SEGMENT, SegmentLists, SegmentState, Tail } from './segment-lists.ts'
+import { SegmentSupply } from './segment-supply.ts'
 
 // File-local copies: an imported constant costs three times as much in the paths of every put.
 const {
@@ -32,6 +34,7 @@ export { NO_SEGMENT, SegmentState }
 
 export class Segments {
   readonly lists: SegmentLists
+  readonly supply: SegmentSupply
   readonly #words: Uint32Array
   readonly #locks: Locks
   readonly #layout: Layout
@@ -41,15 +44,12 @@ export class Segments {
     this.#locks = locks
     this.#layout = layout
     this.lists = new SegmentLists(words, layout)
+    this.supply = new SegmentSupply(words, locks, layout, this.lists)
   }
 
-  /** Chains all segments into the free list; once, before any other thread starts. */
-  format(): void {
-    for (let id = this.#layout.segmentCount - 1; id >= 0; id -= 1) this.lists.pushFree(id)
-  }
-
+  /** Segments there have ever been: their numbers are below it. */
   get count(): number {
-    return this.#layout.segmentCount
+    return this.#words[SuperWord.knownCount]!
   }
 
   get freeCount(): number {
@@ -292,6 +292,7 @@ export class Segments {
   /** A zeroed segment for the hash index, or NO_SEGMENT; it never comes back. */
   takeForIndex(): number {
     this.#locks.lock(SuperWord.segmentLock)
+    this.supply.growLocked(RESERVE_SEGMENTS + 1)
     const may = this.freeCount > RESERVE_SEGMENTS
     const segment = may ? this.lists.popFree(SegmentState.index) : NO_SEGMENT
     this.#locks.unlock(SuperWord.segmentLock)
@@ -311,6 +312,7 @@ export class Segments {
       const room = this.#layout.segmentWords - (tail & USED_MASK)
       if (room >= size && (tail & SEALED) === 0) return true
     }
+    this.supply.growLocked(spare + 1)
     if (this.freeCount <= spare) return false
     const fresh = this.lists.popFree(SegmentState.open)
     this.lists.assign(fresh, chain)

@@ -75,7 +75,7 @@ export class Store {
     this.items = new Items(words)
     this.segments = new Segments(words, this.locks, layout)
     this.index = new HashIndex(region, this.items, this.locks, layout)
-    this.largeSegments = new LargeSegments(words, this.locks, layout, this.segments)
+    this.largeSegments = new LargeSegments(words, this.locks, this.segments)
     this.large = new LargeValues(
       region.bytes,
       this.items,
@@ -98,7 +98,7 @@ export class Store {
     region.longs[SuperWord.cas / 2] = 1n
     const locks = new Locks(region.words, region.yieldCpu)
     const segments = new Segments(region.words, locks, layout)
-    segments.format()
+    segments.supply.format()
     const index = new HashIndex(region, new Items(region.words), locks, layout)
     index.format(segments.takeForIndex())
     index.overflow.addSegment(segments.takeForIndex())

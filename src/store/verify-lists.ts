@@ -73,6 +73,26 @@ function checkCount(store: Store, chain: number, heads: readonly number[], fault
   if (count !== counted) faults.push(`chain ${chain} counts ${counted} segments, has ${count}`)
 }
 
+/** No more segments are in hand than the memory limit allows, and all others are given back. */
+export function checkSupply(store: Store, faults: string[]): void {
+  const { segments } = store
+  const { supply } = segments
+  let away = 0
+  for (let id = supply.awayHead; id !== NO_SEGMENT; id = segments.lists.next(id)) {
+    away += 1
+    if (segments.state(id) !== SegmentState.away) {
+      faults.push(`segment ${id}, given back, is in state ${segments.state(id)}`)
+    }
+    if (away > segments.count) break
+  }
+  if (supply.inHand + away !== segments.count) {
+    faults.push(`${supply.inHand} segments in hand and ${away} away, of ${segments.count}`)
+  }
+  if (supply.inHand > supply.wanted) {
+    faults.push(`${supply.inHand} segments in hand, the limit allows ${supply.wanted}`)
+  }
+}
+
 export function checkFreeList(store: Store, words: Uint32Array, faults: string[]): void {
   const { segments } = store
   let count = 0

@@ -7,7 +7,7 @@ import { KeyHash } from './hash.ts'
 import { SuperWord } from './layout.ts'
 import { SegmentState } from './segments.ts'
 import type { Store } from './store.ts'
-import { checkChains, checkFreeList } from './verify-lists.ts'
+import { checkChains, checkFreeList, checkSupply } from './verify-lists.ts'
 import { checkOverflow } from './verify-overflow.ts'
 
 export type StoreReport = { items: number; bytes: number; segments: number; faults: string[] }
@@ -19,8 +19,14 @@ export function verifyStore(store: Store, words: Uint32Array): StoreReport {
   checkSegments(store, words, linked, faults)
   checkChains(store, words, faults)
   checkFreeList(store, words, faults)
+  checkSupply(store, faults)
   checkOverflow(store, words, faults)
-  return { items: linked.items, bytes: linked.bytes, segments: store.segments.count, faults }
+  return {
+    items: linked.items,
+    bytes: linked.bytes,
+    segments: store.segments.supply.inHand,
+    faults,
+  }
 }
 
 type Linked = { items: number; bytes: number; liveItems: Map<number, number> }
@@ -71,6 +77,7 @@ function checkSegments(store: Store, words: Uint32Array, linked: Linked, faults:
   let free = 0
   let ofIndex = 0
   let listed = 0
+  let away = 0
   const chained = new Set<number>()
   for (let id = 0; id < segments.count; id += 1) {
     const state = segments.state(id)
@@ -78,6 +85,7 @@ function checkSegments(store: Store, words: Uint32Array, linked: Linked, faults:
     if (state === SegmentState.free) free += 1
     if (state === SegmentState.index) ofIndex += 1
     if (state === SegmentState.queued) listed += 1
+    if (state === SegmentState.away) away += 1
     const evicting =
       state === SegmentState.evicting ||
       state === SegmentState.abandoned ||
@@ -98,7 +106,7 @@ function checkSegments(store: Store, words: Uint32Array, linked: Linked, faults:
   }
   if (free !== segments.freeCount) faults.push(`${segments.freeCount} free counted, ${free} found`)
   const { length: open } = openSegments(store, words)
-  const all = free + listed + chained.size + open + ofIndex
+  const all = free + listed + chained.size + open + ofIndex + away
   if (all !== segments.count) faults.push(`${all} of ${segments.count} segments are in a list`)
   if (words[SuperWord.privateCount] !== 0) faults.push('private chains are left')
   if (words[SuperWord.pinnedCount] !== 0) faults.push('pins are left')

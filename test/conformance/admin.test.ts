@@ -7,8 +7,11 @@ import { parseStats, readStats } from '../support/stats.ts'
 import { steadyMemcached, targets } from '../support/targets.ts'
 import { conformance, type Row, transcript } from '../support/transcript.ts'
 
+const MIB = 1024 * 1024
 const FORMAT = 'CLIENT_ERROR bad command line format\r\n'
 const EXPTIME = 'CLIENT_ERROR invalid exptime argument\r\n'
+const TOO_SMALL = 'MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n'
+const IN_BYTES = 'MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n'
 const stored = (key: string): Row => [`set ${key} 0 0 1\r\n1\r\n`, 'STORED\r\n']
 
 conformance({
@@ -73,6 +76,30 @@ conformance({
       ['stats reset\r\n', 'RESET\r\n'],
       ['stats bogus\r\n', 'ERROR\r\n'],
       ['stats Reset\r\n', 'ERROR\r\n'],
+    ]),
+    transcript('cache_memlimit down and up, and what is no limit', [
+      stored('a'),
+      ['cache_memlimit 8\r\n', 'OK\r\n'],
+      ['cache_memlimit 100\r\n', 'OK\r\n'],
+      ['get a\r\n', 'VALUE a 0 1\r\n1\r\nEND\r\n'],
+      ['cache_memlimit 7\r\n', TOO_SMALL],
+      ['cache_memlimit 0\r\n', TOO_SMALL],
+      ['cache_memlimit 4294967296\r\n', TOO_SMALL],
+      ['cache_memlimit 1000000001\r\n', IN_BYTES],
+      ['cache_memlimit 4294967295\r\n', IN_BYTES],
+      ['cache_memlimit\r\n', 'ERROR\r\n'],
+      ['cache_memlimit x\r\n', 'ERROR\r\n'],
+      ['cache_memlimit -64\r\n', 'ERROR\r\n'],
+      ['cache_memlimit 64m\r\n', 'ERROR\r\n'],
+      ['cache_memlimit 64.5\r\n', 'ERROR\r\n'],
+      ['cache_memlimit 99 x\r\n', 'OK\r\n'],
+      ['cache_memlimit 98 x y\r\n', 'ERROR\r\n'],
+      ['cache_memlimit 98 x noreply\r\n', 'ERROR\r\n'],
+      ['cache_memlimit noreply\r\n', ''],
+      ['cache_memlimit x noreply\r\n', ''],
+      ['cache_memlimit 7 noreply\r\n', ''],
+      ['cache_memlimit +064\r\n', 'OK\r\n'],
+      ['cache_memlimit 64 noreply\r\n', ''],
     ]),
   ],
 })
@@ -217,6 +244,55 @@ describe.each(countable)('stats ($name)', target => {
       expect(parseStats(text).size).toBeGreaterThan(25)
     }
     connection.close()
+  })
+})
+
+describe.each(targets)('the memory limit while the server runs ($name)', target => {
+  test('is what stats say, and what items keep to', { timeout: 60_000 }, async () => {
+    const server = await target.start(['-m', '64'])
+    const connection = await TestConnection.open(server)
+    const value = 'v'.repeat(4000)
+    const fill = async (): Promise<void> => {
+      for (let at = 0; at < 30_000; at += 500) {
+        const sets = Array.from(
+          { length: 500 },
+          (_, i) => `set k${at + i} 0 0 4000\r\n${value}\r\n`,
+        )
+        await connection.send(sets.join(''))
+        const answers = String(await connection.receiveLines(500))
+        expect(answers).toBe('STORED\r\n'.repeat(500))
+      }
+    }
+    const stat = async (name: string): Promise<number> => {
+      return Number((await readStats(connection)).get(name))
+    }
+    await fill()
+    expect(await stat('bytes')).toBeGreaterThan(48 * MIB)
+    expect(await connection.ask('cache_memlimit 16')).toBe('OK')
+    expect(await stat('limit_maxbytes')).toBe(16 * MIB)
+    await fill()
+    // memcached takes its time: a page a second.
+    const isOurs = target.kind === 'node'
+    if (isOurs) await expect.poll(() => stat('bytes')).toBeLessThan(16 * MIB)
+    expect(await connection.ask('cache_memlimit 160')).toBe('OK')
+    expect(await stat('limit_maxbytes')).toBe(160 * MIB)
+    await fill()
+    expect(await stat('curr_items')).toBe(30_000)
+    expect((await readStats(connection, 'stats settings')).get('maxbytes')).toBe(String(160 * MIB))
+    connection.close()
+    await server.stop()
+  })
+
+  test.skipIf(target.kind !== 'node')('is refused beyond what was reserved', async () => {
+    const server = await target.start(['-m', '64'])
+    const connection = await TestConnection.open(server)
+    expect(await connection.ask('cache_memlimit 1024')).toBe('OK')
+    const refusal = 'MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust'
+    expect(await connection.ask('cache_memlimit 1025')).toBe(refusal)
+    expect(await connection.ask('cache_memlimit 1000000000')).toBe(refusal)
+    expect((await readStats(connection)).get('limit_maxbytes')).toBe(String(1024 * MIB))
+    connection.close()
+    await server.stop()
   })
 })
 

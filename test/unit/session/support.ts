@@ -13,6 +13,7 @@ import { StoreExecutor } from '../../../src/server/store-executor.ts'
 import type { Executor } from '../../../src/session/executor.ts'
 import { type SessionServices, StalledSessions, Staging } from '../../../src/session/services.ts'
 import { Session } from '../../../src/session/session.ts'
+import { MemoryLimit } from '../../../src/store/memory-limit.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { makeStore, MIB, NOW, type TestStore } from '../store/support.ts'
 
@@ -120,16 +121,19 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
   const made = makeStore(ofStore)
   let now = NOW
   const { store } = made
+  const memoryLimit = new MemoryLimit(store, made.region)
   const facts = {
     options,
     control: new Control(),
     startedAt: NOW - 100,
     port: 11211,
+    memoryLimitBytes: () => memoryLimit.bytes,
     indexBytes: () => store.indexBytes,
     hashPower: () => Math.floor(Math.log2(store.index.bucketCount)),
   }
   const ownExecutor = new StoreExecutor({
     store,
+    memoryLimit,
     counters,
     threadIndex: 0,
     cas: options.cas,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { layoutOf, type Layout, MEMORY_MIN_BYTES, SuperWord } from '../../../src/store/layout.ts'
+import { layoutOf, type Layout, MEMORY_MIN_BYTES } from '../../../src/store/layout.ts'
+import { segmentsWithin, SuperWord } from '../../../src/store/layout.ts'
 
 const MIB = 1024 * 1024
 const GIB = 1024 * MIB
@@ -59,6 +60,25 @@ describe('layoutOf()', () => {
   test('segments are about a 1024th of memory between 32 and 256 KiB', () => {
     const sizes = [8, 32, 64, 128, 256, 1024, 65536].map(mb => layoutOf(mb * MIB).segmentBytes)
     expect(sizes.map(size => size / 1024)).toEqual([32, 32, 64, 128, 256, 256, 256])
+  })
+
+  test('with a reserve has the same segments to start with, and address space for more', () => {
+    for (const memoryBytes of [8 * MIB, 64 * MIB, 1000 * MIB, 64 * GIB]) {
+      const plain = layoutOf(memoryBytes)
+      for (const factor of [1, 2, 4, 128]) {
+        const layout = layoutOf(memoryBytes, memoryBytes * factor)
+        const { segmentCount, segmentCountMax, segmentBytes, segmentsWord } = layout
+        expect(segmentCount).toBe(plain.segmentCount)
+        expect(segmentBytes).toBe(plain.segmentBytes)
+        expect(segmentCountMax).toBe(segmentsWithin(memoryBytes * factor, segmentBytes))
+        expect(layout.directoryWord + segmentCountMax).toBeLessThanOrEqual(layout.overflowWord)
+        expect(layout.overflowWord + segmentCountMax).toBeLessThanOrEqual(layout.metaWord)
+        expect(layout.metaWord * 4 + segmentCountMax * 64).toBeLessThanOrEqual(segmentsWord * 4)
+        expect(layout.totalBytes).toBe(segmentsWord * 4 + segmentCountMax * segmentBytes)
+        expect(layout.totalBytes).toBeLessThanOrEqual(memoryBytes * factor)
+      }
+    }
+    expect(() => layoutOf(16 * MIB, 8 * MIB)).toThrow('the reserve holds what the store starts')
   })
 
   test('refuses less than 8 MiB', () => {

@@ -24,6 +24,16 @@ describe.each(['shared', 'mapped'] as const)('%s memory', kind => {
     expect(region.words[4]).toBe(1)
   })
 
+  test('what is given back is zero again where the kernel is asked, and its neighbours stay', () => {
+    const region = createRegion(65536, kind)
+    region.bytes.fill(7)
+    region.giveBack(16384, 8192)
+    const gone = kind === 'mapped' ? 0 : 7
+    expect([16383, 16384, 24575, 24576].map(at => region.bytes[at])).toEqual([7, gone, gone, 7])
+    region.bytes[20000] = 9
+    expect(openRegion(region.handle).bytes[20000]).toBe(9)
+  })
+
   test('regions are apart from each other', () => {
     const first = createRegion(65536, kind)
     const second = createRegion(65536, kind)
@@ -63,6 +73,11 @@ test('memory that nobody has touched costs nothing: 64 GiB, written at both ends
   expect(region.words[region.words.length - 1]).toBe(2 * 2 ** 24)
   region.bytes.copyWithin(last - 8, 0, 1)
   expect(region.bytes[last - 8]).toBe(1)
+})
+
+test('pages that cannot be given back are an error, not silence', () => {
+  const region = createRegion(65536, 'mapped')
+  expect(() => region.giveBack(100, 4096)).toThrow('Cannot give 4096 bytes at 100 back')
 })
 
 test('memory that the kernel does not have is an error, not a crash', () => {

@@ -26,6 +26,8 @@ export type TestStore = {
 
 export type TestStoreOptions = {
   memoryBytes?: number
+  /** What the memory limit may be raised to. */
+  reserveBytes?: number
   kind?: 'mapped' | 'shared'
   evict?: boolean
   itemSizeMax?: number
@@ -37,12 +39,12 @@ export type TestStoreOptions = {
 
 /** `layout`, its segments moved to a byte offset that may be far beyond the rest. */
 export function farLayout(layout: Layout, segmentsAt: number): Layout {
-  const totalBytes = segmentsAt + layout.segmentCount * layout.segmentBytes
+  const totalBytes = segmentsAt + layout.segmentCountMax * layout.segmentBytes
   return { ...layout, segmentsWord: segmentsAt / 4, totalBytes }
 }
 
 export function makeStore(options: TestStoreOptions = {}): TestStore {
-  const near = layoutOf(options.memoryBytes ?? 8 * MIB)
+  const near = layoutOf(options.memoryBytes ?? 8 * MIB, options.reserveBytes)
   const layout = options.segmentsAt === undefined ? near : farLayout(near, options.segmentsAt)
   const region = createRegion(layout.totalBytes, options.kind ?? 'shared')
   return storeOn(region, layout, options)
@@ -50,7 +52,7 @@ export function makeStore(options: TestStoreOptions = {}): TestStore {
 
 /** Makes used memory new again, but leaves what stood in the segments: nobody may read that. */
 export function wipe(region: Region, layout: Layout): void {
-  region.bytes.fill(0, 0, (layout.metaWord + layout.segmentCount * 16) * 4)
+  region.bytes.fill(0, 0, (layout.metaWord + layout.segmentCountMax * 16) * 4)
 }
 
 export function storeOn(

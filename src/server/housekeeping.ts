@@ -1,0 +1,62 @@
+/**
+ * Main's part in the store, beside the data threads: gives expired items' memory back, a
+ * millisecond at a time, and carries out what `cache_memlimit` has set.
+ */
+import { systemClock } from '../base/clock.ts'
+import { Eviction } from '../store/eviction.ts'
+import type { Layout } from '../store/layout.ts'
+import { MemoryLimit } from '../store/memory-limit.ts'
+import { Reclaimer } from '../store/reclaimer.ts'
+import type { Region } from '../store/region.ts'
+import { Store } from '../store/store.ts'
+
+const RECLAIM_SLICE_MS = 1
+/** Between two slices of one round: main stays free for nine tenths of the time. */
+const PAUSE_MS = 9
+/** Between two rounds: exptimes are whole seconds. */
+const REST_MS = 500
+/** How soon a new memory limit is seen. */
+const LIMIT_REST_MS = 100
+/** While memory is being given back: half of main's time, for as long as that takes. */
+const LIMIT_SLICE_MS = 4
+const LIMIT_PAUSE_MS = 4
+
+export type HousekeepingOptions = {
+  region: Region
+  layout: Layout
+  /** Main's own. */
+  counters: Float64Array
+  clockEpochMs: number
+  evict: boolean
+}
+
+/** Returns what stops it. */
+export function keepHouse(options: HousekeepingOptions): () => void {
+  const { region, layout, counters, evict } = options
+  const clock = systemClock(options.clockEpochMs)
+  const nowMs = (): number => clock.milliseconds()
+  const store = new Store(region, layout, { evict, itemSizeMax: 0, counters })
+  const reclaimer = new Reclaimer(store, nowMs)
+  const eviction = new Eviction(store, store.newHash(), evict)
+  const limit = new MemoryLimit(store, region)
+  const stopReclaiming = repeat(REST_MS, () => {
+    return reclaimer.slice(clock.seconds(), RECLAIM_SLICE_MS) ? REST_MS : PAUSE_MS
+  })
+  const stopLimiting = repeat(LIMIT_REST_MS, () => {
+    store.now = clock.seconds()
+    return limit.slice(eviction, nowMs, LIMIT_SLICE_MS) ? LIMIT_REST_MS : LIMIT_PAUSE_MS
+  })
+  return () => {
+    stopReclaiming()
+    stopLimiting()
+  }
+}
+
+/** Calls `work` again and again, each time after as many milliseconds as it asked for. */
+function repeat(firstMs: number, work: () => number): () => void {
+  const run = (): void => {
+    timer = setTimeout(run, work())
+  }
+  let timer = setTimeout(run, firstMs)
+  return () => clearTimeout(timer)
+}

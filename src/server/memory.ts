@@ -1,0 +1,39 @@
+/**
+ * A node's memory: `-m`, and address space beyond it for `cache_memlimit` to raise it into.
+ *
+ * Address space costs nothing until it is touched, but what describes segments is laid out for all
+ * of it, and a raised cache keeps its size of segments and its lifetimes: four times `-m`, or a
+ * gibibyte if that is more, keeps both sensible. No reserve: the portable kind, and large pages,
+ * which are taken all at once. There the limit can be lowered and raised again to what it was at
+ * the start, and no memory is given back.
+ */
+import { type Layout, layoutOf } from '../store/layout.ts'
+import { createRegion, type Region, RegionError } from '../store/region.ts'
+import type { NodeOptions } from './options.ts'
+
+const GIB = 1024 ** 3
+const RESERVE_FACTOR = 4
+const RESERVE_MIN_BYTES = GIB
+/** What locations can tell apart, less what stands before the segments. */
+const RESERVE_MAX_BYTES = 4095 * GIB
+
+type Memory = { region: Region; layout: Layout }
+
+/** @throws RegionError when not even `-m` can be had. */
+export function createMemory(options: NodeOptions): Memory {
+  const { memoryBytes, region: kind, largePages } = options
+  const wanted = Math.max(memoryBytes * RESERVE_FACTOR, RESERVE_MIN_BYTES)
+  const hasReserve = kind === 'mapped' && !largePages
+  const reserve = hasReserve ? Math.min(wanted, RESERVE_MAX_BYTES) : memoryBytes
+  try {
+    return create(layoutOf(memoryBytes, reserve), options)
+  } catch (error) {
+    // Address space is limited here (ulimit -v, strict overcommit): then `-m` is all there is.
+    if (reserve === memoryBytes || !(error instanceof RegionError)) throw error
+    return create(layoutOf(memoryBytes), options)
+  }
+}
+
+function create(layout: Layout, { region: kind, largePages }: NodeOptions): Memory {
+  return { layout, region: createRegion(layout.totalBytes, kind, largePages) }
+}
