@@ -3,13 +3,14 @@
  * holds few, long-lived connections, and each data thread must get its share of them.
  *
  *   listening sockets ─┐
- *   eventfd (stop) ────┴─▶ poll ─▶ accept4 ─▶ over the limit? refuse : post to the next data thread
+ *   eventfd (stop) ────┴─▶ poll ─▶ accept4 ─▶ over the limit? refuse : deal to the next data thread
  *
  * It blocks inside poll on purpose; main ends it with the stop word and the eventfd.
  */
-import type { MessagePort } from 'node:worker_threads'
 import { Control } from './control.ts'
-import { Errno, loadKernel } from './kernel.ts'
+import type { Lane } from './data-thread.ts'
+import { DescriptorQueue } from './descriptor-queue.ts'
+import { Errno, type Kernel, loadKernel } from './kernel.ts'
 
 export type AcceptorTask = {
   control: SharedArrayBuffer
@@ -18,46 +19,93 @@ export type AcceptorTask = {
   connectionLimit: number
   /** Sent to a connection over the limit, before it is closed. */
   refusal: Uint8Array
-  /** One for each data thread: a posted number is an accepted descriptor. */
-  ports: readonly MessagePort[]
+  /** One for each data thread. */
+  lanes: readonly Lane[]
 }
 
 /** Accepted in one go before other listeners get their turn. */
 const ACCEPT_BATCH = 64
 /** Out of descriptors: closing connections must get a chance before the next try. */
 const EXHAUSTED_PAUSE_MS = 50
+/** All data threads have more than they can take up: they get a moment. */
+const FULL_PAUSE_MS = 1
 
 export function runAcceptor(task: AcceptorTask): void {
   const kernel = loadKernel()!
   const control = new Control(task.control)
   const waiting = [task.eventfd, ...task.listeners]
   const ready: boolean[] = []
-  let turn = 0
-  let exhausted = false
+  const dealers = task.lanes.map(lane => dealerOf(lane, kernel))
+  let next = 0
+  let pauseMs = 0
+
+  /** The data thread whose turn it is, or the next one that has room. */
+  const choose = (): Dealer | undefined => {
+    for (let tries = 0; tries < dealers.length; tries += 1) {
+      const dealer = dealers[next]!
+      next = (next + 1) % dealers.length
+      if (!dealer.isFull()) return dealer
+    }
+    return undefined
+  }
 
   const acceptFrom = (listener: number): void => {
     for (let i = 0; i < ACCEPT_BATCH; i += 1) {
       const fd = kernel.accept(listener)
-      if (fd === -Errno.EMFILE || fd === -Errno.ENFILE) exhausted = true
+      if (fd === -Errno.EMFILE || fd === -Errno.ENFILE) pauseMs = EXHAUSTED_PAUSE_MS
       // Anything else (EAGAIN, a peer that has gone already) is over with this try.
       if (fd < 0) return
       if (!control.admit(task.connectionLimit)) {
         kernel.sendAndClose(fd, task.refusal)
         continue
       }
-      task.ports[turn]!.postMessage(fd)
-      turn = (turn + 1) % task.ports.length
+      let dealer = choose()
+      while (dealer === undefined && !control.isStopping) {
+        kernel.poll([task.eventfd], FULL_PAUSE_MS, ready)
+        dealer = choose()
+      }
+      if (dealer === undefined) {
+        kernel.close(fd)
+        control.leave()
+        return
+      }
+      dealer.deal(fd)
     }
   }
 
   while (!control.isStopping) {
-    if (exhausted) {
-      exhausted = false
-      kernel.poll([task.eventfd], EXHAUSTED_PAUSE_MS, ready)
+    if (pauseMs > 0) {
+      kernel.poll([task.eventfd], pauseMs, ready)
+      pauseMs = 0
       continue
     }
     kernel.poll(waiting, -1, ready)
     for (let i = 1; i < waiting.length; i += 1) if (ready[i]) acceptFrom(waiting[i]!)
   }
-  for (const port of task.ports) port.close()
+  for (const dealer of dealers) dealer.end()
+}
+
+type Dealer = {
+  isFull(): boolean
+  deal(fd: number): void
+  end(): void
+}
+
+function dealerOf(lane: Lane, kernel: Kernel): Dealer {
+  if ('postMessage' in lane) {
+    return {
+      isFull: () => false,
+      deal: fd => lane.postMessage(fd),
+      end: () => lane.close(),
+    }
+  }
+  const queue = new DescriptorQueue(lane.queue)
+  return {
+    isFull: () => queue.isFull,
+    deal: fd => {
+      queue.put(fd)
+      kernel.signal(lane.eventfd)
+    },
+    end: () => {},
+  }
 }

@@ -5,15 +5,29 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import { Control } from './control.ts'
-import type { ListenAddress, Stream, StreamHandler, Transport } from './transport.ts'
+import { DescriptorQueue } from './descriptor-queue.ts'
+import type {
+  Accept,
+  Drain,
+  ListenAddress,
+  NativeTransport,
+  PortableTransport,
+  Stream,
+  StreamHandler,
+} from './transport.ts'
+
+/** How the acceptor reaches a thread that blocks in the kernel. */
+export type NativeLane = { queue: SharedArrayBuffer; eventfd: number }
+/** … and one on its event loop: a posted number is a descriptor. */
+export type Lane = MessagePort | NativeLane
 
 export type DataTask = {
   index: number
   control: SharedArrayBuffer
-  /** To main: `{ type: 'ready', ports }`; from main: 'stop'. */
+  /** To main: `{ type: 'ready', ports }`; from main, on portable transports only: 'stop'. */
   port: MessagePort
-  /** From the acceptor: descriptors. Undefined: this thread listens itself. */
-  accepted: MessagePort | undefined
+  /** Accepted descriptors. Undefined: this thread listens itself. */
+  accepted: Lane | undefined
   listen: readonly ListenAddress[]
   connectionLimit: number
   refusal: Uint8Array
@@ -22,20 +36,44 @@ export type DataTask = {
 export type ReadyMessage = { type: 'ready'; ports: number[] }
 
 /**
- * Resolves when the thread has been told to stop and its connections are closed.
+ * Serves until the thread is told to stop and its connections are closed. A native transport has
+ * blocked the thread for all that time when this returns; a portable one gives a promise of it.
  * @param drain finishes what is under way, before anything is closed; bounded in time.
  */
-export async function runDataThread(
+export function runDataThread(
   task: DataTask,
-  transport: Transport,
-  accept: (stream: Stream) => StreamHandler,
-  drain: () => Promise<void> = async () => {},
-): Promise<void> {
+  transport: PortableTransport | NativeTransport,
+  accept: Accept,
+  drain: Drain = done => done(),
+): Promise<void> | undefined {
   const control = new Control(task.control)
   const counted = (stream: Stream): StreamHandler => countedOut(accept(stream), control)
+  if (!('serve' in transport)) return runPortable(task, transport, counted, drain)
+  task.port.postMessage({ type: 'ready', ports: [] } satisfies ReadyMessage)
+  const { queue, eventfd } = task.accepted as NativeLane
+  transport.serve({
+    dealt: new DescriptorQueue(queue),
+    eventfd,
+    isStopping: () => control.isStopping,
+    accept: counted,
+    forget: () => control.leave(),
+    drain,
+  })
+  task.port.close()
+  return undefined
+}
+
+async function runPortable(
+  task: DataTask,
+  transport: PortableTransport,
+  counted: Accept,
+  drain: Drain,
+): Promise<void> {
+  const control = new Control(task.control)
+  const accepted = task.accepted as MessagePort | undefined
   const ports: number[] = []
-  if (task.accepted) {
-    task.accepted.on('message', (fd: number) => transport.adopt(fd, counted))
+  if (accepted) {
+    accepted.on('message', (fd: number) => transport.adopt(fd, counted))
   } else {
     for (const address of task.listen) {
       ports.push(await transport.listen(address, stream => admit(task, control, stream, counted)))
@@ -48,9 +86,9 @@ export async function runDataThread(
   })
   task.port.postMessage({ type: 'ready', ports } satisfies ReadyMessage)
   await stopped
-  await drain()
+  await new Promise<void>(resolve => drain(resolve))
   await transport.close()
-  task.accepted?.close()
+  accepted?.close()
   task.port.close()
 }
 

@@ -4,12 +4,15 @@
  * producing until it has gone.
  */
 import { createServer, type Server, Socket } from 'node:net'
-import type {
-  ListenAddress,
-  OutboundHandler,
-  Stream,
-  StreamHandler,
-  Transport,
+import {
+  type Accept,
+  type Cancel,
+  DRAIN_MS,
+  type ListenAddress,
+  type OutboundHandler,
+  type PortableTransport,
+  type Stream,
+  type StreamHandler,
 } from './transport.ts'
 
 const READ_BYTES = 64 * 1024
@@ -94,14 +97,14 @@ class NodeStream implements Stream {
   }
 }
 
-export class NodeTransport implements Transport {
+export class NodeTransport implements PortableTransport {
   readonly #input = Buffer.allocUnsafeSlow(READ_BYTES)
   readonly #inputBytes = new Uint8Array(this.#input.buffer)
   readonly #streams = new Set<NodeStream>()
   readonly #servers: Server[] = []
   #onEmpty: () => void = () => {}
 
-  adopt(fd: number, handle: (stream: Stream) => StreamHandler): void {
+  adopt(fd: number, accept: Accept): void {
     let stream: NodeStream | undefined
     const onread = this.#onread(length => stream?.received(this.#inputBytes, length))
     const options: SocketOptions = {
@@ -114,13 +117,13 @@ export class NodeTransport implements Transport {
     const socket = new Socket(options)
     socket.setNoDelay(true)
     stream = this.#track(socket)
-    stream.attach(handle(stream))
+    stream.attach(accept(stream))
   }
 
-  async listen(address: ListenAddress, handle: (stream: Stream) => StreamHandler): Promise<number> {
+  async listen(address: ListenAddress, accept: Accept): Promise<number> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
       const stream = this.#track(socket)
-      stream.attach(handle(stream))
+      stream.attach(accept(stream))
       socket.on('data', (chunk: Buffer) => {
         this.#inputBytes.set(chunk)
         stream.received(this.#inputBytes, chunk.length)
@@ -152,11 +155,29 @@ export class NodeTransport implements Transport {
     socket.once('close', () => clearTimeout(timer))
     socket.setNoDelay(true)
     socket.setKeepAlive(true)
-    socket.connect({ host, port }, () => {
+    const target = host.startsWith('/') ? { path: host } : { host, port }
+    socket.connect(target, () => {
       clearTimeout(timer)
       handler.onOpen()
     })
     return stream
+  }
+
+  after(ms: number, call: () => void): Cancel {
+    const timer = setTimeout(call, ms)
+    return () => clearTimeout(timer)
+  }
+
+  every(ms: number, call: () => void): Cancel {
+    const timer = setInterval(call, ms)
+    // What is done now and then keeps nobody from ending.
+    timer.unref()
+    return () => clearInterval(timer)
+  }
+
+  /** An immediate runs behind all sockets that were ready in this round of the event loop. */
+  atTurnEnd(call: () => void): void {
+    setImmediate(call)
   }
 
   async close(): Promise<void> {
@@ -192,6 +213,3 @@ export class NodeTransport implements Transport {
     }
   }
 }
-
-/** What a peer gets to take its last replies when the process ends. */
-const DRAIN_MS = 300

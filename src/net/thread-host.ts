@@ -14,7 +14,8 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import type { AcceptorTask } from './acceptor.ts'
 import type { Control } from './control.ts'
-import type { DataTask, ReadyMessage } from './data-thread.ts'
+import type { DataTask, Lane, NativeLane, ReadyMessage } from './data-thread.ts'
+import { DescriptorQueue } from './descriptor-queue.ts'
 import { type Kernel, KernelError, loadKernel } from './kernel.ts'
 import type { ListenAddress } from './transport.ts'
 
@@ -33,6 +34,8 @@ export type ThreadHostOptions = {
   onFatal: (error: unknown) => void
   /** False: as if koffi were not there. */
   useKernel: boolean
+  /** Whether data threads block in the kernel (a native transport) or live on an event loop. */
+  native: boolean
 }
 
 /** A listener that could not be opened. `code` is errno's name, such as EADDRINUSE. */
@@ -63,6 +66,7 @@ export class ThreadHost {
   readonly #ports: MessagePort[] = []
   readonly #tasks: Promise<unknown>[] = []
   readonly #listeners: number[] = []
+  readonly #lanes: NativeLane[] = []
   #eventfd = -1
   #stopping = false
 
@@ -97,9 +101,11 @@ export class ThreadHost {
   async stop(): Promise<void> {
     this.#stopping = true
     this.#options.control.stop()
+    for (const { eventfd } of this.#lanes) this.#kernel?.signal(eventfd)
     if (this.#kernel) this.#kernel.signal(this.#eventfd)
     for (const port of this.#ports) port.postMessage('stop')
     await Promise.all(this.#tasks)
+    for (const { eventfd } of this.#lanes) this.#kernel?.close(eventfd)
     for (const fd of this.#listeners) this.#kernel?.close(fd)
     await this.#pool.close()
   }
@@ -127,11 +133,11 @@ export class ThreadHost {
   }
 
   async #startThreads(addresses: readonly ListenAddress[]): Promise<void> {
-    const acceptorPorts: MessagePort[] = []
+    const lanes: Lane[] = []
     const ready: Promise<ReadyMessage>[] = []
     let listen = this.#kernel ? [] : addresses
     for (let index = 0; index < this.#options.threads; index += 1) {
-      ready.push(this.#startDataThread(index, listen, acceptorPorts))
+      ready.push(this.#startDataThread(index, listen, lanes))
       if (this.#kernel || index > 0) continue
       // Without an acceptor all threads share the ports that the first one got.
       const { ports } = await Promise.race([ready[0]!, this.#failure()])
@@ -139,32 +145,45 @@ export class ThreadHost {
       this.listening.push(...listen)
     }
     await Promise.race([Promise.all(ready), this.#failure()])
-    if (this.#kernel) this.#startAcceptor(acceptorPorts)
+    if (this.#kernel) this.#startAcceptor(lanes)
     for (const task of this.#tasks) this.#watch(task)
   }
 
   #startDataThread(
     index: number,
     listen: readonly ListenAddress[],
-    acceptorPorts: MessagePort[],
+    lanes: Lane[],
   ): Promise<ReadyMessage> {
     const shared = this.#options
     const control = new MessageChannel()
-    const dealing = this.#kernel ? new MessageChannel() : undefined
-    if (dealing) acceptorPorts.push(dealing.port1)
+    const accepted = this.#kernel ? this.#openLane(this.#kernel, lanes) : undefined
     this.#ports.push(control.port1)
     const task: DataTask = {
       index,
       control: shared.control.buffer,
       port: control.port2,
-      accepted: dealing?.port2,
+      accepted,
       listen,
       connectionLimit: shared.connectionLimit,
       refusal: shared.refusal,
     }
-    const transferList = dealing ? [control.port2, dealing.port2] : [control.port2]
-    this.#run({ ...task, ...shared.extras }, transferList, 'default')
+    const ports =
+      accepted && 'postMessage' in accepted ? [control.port2, accepted] : [control.port2]
+    this.#run({ ...task, ...shared.extras }, ports, 'default')
     return firstMessage(control.port1)
+  }
+
+  /** The way from the acceptor to one more data thread; returns the data thread's end. */
+  #openLane(kernel: Kernel, lanes: Lane[]): Lane {
+    if (!this.#options.native) {
+      const { port1, port2 } = new MessageChannel()
+      lanes.push(port1)
+      return port2
+    }
+    const lane = { queue: new DescriptorQueue().buffer, eventfd: kernel.eventfd() }
+    this.#lanes.push(lane)
+    lanes.push(lane)
+    return lane
   }
 
   /** Rejects when a task does. */
@@ -174,15 +193,16 @@ export class ThreadHost {
     })
   }
 
-  #startAcceptor(ports: MessagePort[]): void {
+  #startAcceptor(lanes: readonly Lane[]): void {
     const task: AcceptorTask = {
       control: this.#options.control.buffer,
       listeners: this.#listeners,
       eventfd: this.#eventfd,
       connectionLimit: this.#options.connectionLimit,
       refusal: this.#options.refusal,
-      ports,
+      lanes,
     }
+    const ports = lanes.filter(lane => 'postMessage' in lane)
     this.#run(task, ports, 'acceptor')
   }
 

@@ -1,14 +1,25 @@
 /**
  * The seam between bytes that move and what they mean. A transport belongs to one data thread; it
- * makes streams out of accepted descriptors or addresses, and feeds each stream's handler.
- * Implementations: node-transport.ts (portable).
+ * makes streams out of accepted descriptors or addresses, feeds each stream's handler, and keeps
+ * the thread's time. Handlers are called from the transport's own turn, never inside a call of
+ * theirs: `onClose` comes after `destroy()` has returned, `onDrain` after `write()` has.
+ *
+ *   turn:  events ─▶ handlers ─▶ atTurnEnd ─▶ timers that are due
+ *
+ * Portable transports live on the thread's event loop (node-transport.ts). Native ones block the
+ * thread inside the kernel, so neither promises nor node's timers or ports work there.
  */
+import type { DescriptorQueue } from './descriptor-queue.ts'
+
 export interface Stream {
-  /** `address:port` of the peer, or `unix`. */
+  /** `address:port` of the peer, `unix`, or `gone`. */
   readonly peer: string
   /**
    * Takes the bytes at once; they may be reused on return. False: the peer is behind, produce
    * nothing more until `onDrain`.
+   *
+   * A native transport may leave the bytes of the thread's own output (`IoMemory.output`) where
+   * they are until it has sent them: it then moves that output on before it returns.
    */
   write(bytes: Uint8Array, at: number, length: number): boolean
   pause(): void
@@ -29,19 +40,57 @@ export interface StreamHandler {
   onClose(error: string): void
 }
 
+export interface OutboundHandler extends StreamHandler {
+  /** Before any data; a connection that fails has an `onClose` without it. */
+  onOpen(): void
+}
+
+export type Accept = (stream: Stream) => StreamHandler
+/** Takes back what was to be called. */
+export type Cancel = () => void
+
+/** What a worker needs of any transport. */
 export interface Transport {
-  /** Takes over an accepted connection; `handle` makes its handler. */
-  adopt(fd: number, handle: (stream: Stream) => StreamHandler): void
-  /** Accepts by itself, on a port shared with the other threads (without koffi only). */
-  listen(address: ListenAddress, handle: (stream: Stream) => StreamHandler): Promise<number>
-  /** Connects outward. `onOpen` comes before any data; a failure is an `onClose` without it. */
+  /** Connects outward. @param host an address, or a path that begins with a slash. */
   connect(host: string, port: number, timeoutMs: number, handler: OutboundHandler): Stream
+  /** Calls once, in `ms` or a little later. */
+  after(ms: number, call: () => void): Cancel
+  every(ms: number, call: () => void): Cancel
+  /** Calls once, when all that is ready now has been handled. */
+  atTurnEnd(call: () => void): void
+}
+
+export interface PortableTransport extends Transport {
+  /** Takes over an accepted connection. */
+  adopt(fd: number, accept: Accept): void
+  /** Accepts by itself, on a port shared with the other threads (without koffi only). */
+  listen(address: ListenAddress, accept: Accept): Promise<number>
   /** Stops accepting and closes what is idle or done; resolves when every connection is gone. */
   close(): Promise<void>
 }
 
-export interface OutboundHandler extends StreamHandler {
-  onOpen(): void
+export interface NativeTransport extends Transport {
+  /** Blocks the thread until it has been told to stop and every connection is gone. */
+  serve(door: Door): void
 }
 
+/** Where a native transport's connections come from, and how it ends. */
+export type Door = {
+  /** What the acceptor deals to this thread. */
+  dealt: DescriptorQueue
+  /** Readable when there is something in the queue, or the time to stop has come. */
+  eventfd: number
+  isStopping(): boolean
+  accept: Accept
+  /** A descriptor that was dealt but never became a stream is closed, and counted out here. */
+  forget(): void
+  /** Finishes what is under way, then calls; bounded in time. Nothing is closed before. */
+  drain: Drain
+}
+
+export type Drain = (done: () => void) => void
+
 export type ListenAddress = { host: string; port: number; backlog: number }
+
+/** What a peer gets to take its last replies when the process ends. */
+export const DRAIN_MS = 300

@@ -11,28 +11,46 @@ export const OUTPUT_BYTES = 64 * 1024
 
 export class Output {
   readonly bytes: Uint8Array
-  readonly start: number
-  readonly end: number
   /** Where the next byte goes. */
   at: number
+  #start: number
+  #end: number
 
   constructor(bytes: Uint8Array, start: number, size: number) {
     this.bytes = bytes
-    this.start = start
-    this.end = start + size
+    this.#start = start
+    this.#end = start + size
     this.at = start
   }
 
+  get start(): number {
+    return this.#start
+  }
+
+  get end(): number {
+    return this.#end
+  }
+
   get length(): number {
-    return this.at - this.start
+    return this.at - this.#start
   }
 
   get room(): number {
-    return this.end - this.at
+    return this.#end - this.at
   }
 
   clear(): void {
-    this.at = this.start
+    this.at = this.#start
+  }
+
+  /**
+   * Goes on elsewhere, empty: for a transport that has yet to send what is here. There is always
+   * room for REPLY_ROOM and more.
+   */
+  moveTo(start: number, size: number): void {
+    this.#start = start
+    this.#end = start + size
+    this.at = start
   }
 
   put(constant: Uint8Array): void {

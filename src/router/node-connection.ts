@@ -1,6 +1,6 @@
 /**
  * One connection of a router thread to one node, shared by many clients. Requests go out in
- * batches, one write a turn of the event loop; replies come back in the order of the requests.
+ * batches, one write a turn of the transport; replies come back in the order of the requests.
  *
  *   connecting ──open──▶ greeting ──logged in, version answered──▶ up
  *       ▲                    │                                      │ close, wrong reply, silence
@@ -18,7 +18,7 @@ import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
 import type { Request } from '../protocol/request.ts'
 import { isReplyPart, NEED_MORE, readReply, Reply, ReplyKind } from '../protocol/text-reply.ts'
 import { HeldInput } from '../session/held-input.ts'
-import type { OutboundHandler, Stream, Transport } from '../net/transport.ts'
+import type { Cancel, OutboundHandler, Stream, Transport } from '../net/transport.ts'
 import { encodeEnd, encodeHit, isAskedFor } from './answer.ts'
 import { type Outstanding, OutstandingQueue } from './outstanding.ts'
 import { putRequestLine } from './request-text.ts'
@@ -70,7 +70,7 @@ export class NodeConnection implements OutboundHandler {
   #unsentBytes = 0
   #flushScheduled = false
   #backOffMs: number
-  #retryTimer: NodeJS.Timeout | undefined
+  #cancelRetry: Cancel | undefined
   /** Replies still to come before the node counts as up, and when they are too late. */
   #greetings = 0
   #greetingEndsAtMs = 0
@@ -139,7 +139,7 @@ export class NodeConnection implements OutboundHandler {
 
   close(): void {
     this.#state = 'closed'
-    clearTimeout(this.#retryTimer)
+    this.#cancelRetry?.()
     this.#stream?.destroy()
   }
 
@@ -187,7 +187,7 @@ export class NodeConnection implements OutboundHandler {
     this.#failAll(`${this.name} is down`)
     if (closed) return
     if (wasUp || first) this.#options.onStateChange(false, error)
-    this.#retryTimer = setTimeout(() => this.#connect(), this.#backOffMs)
+    this.#cancelRetry = this.#options.transport.after(this.#backOffMs, () => this.#connect())
     this.#backOffMs = Math.min(this.#options.reconnectMaxMs, this.#backOffMs * 2)
   }
 
@@ -271,14 +271,16 @@ export class NodeConnection implements OutboundHandler {
     output.put(CRLF)
   }
 
-  /** All requests of this turn of the event loop leave in one write. */
+  /** All requests of this turn leave in one write. */
   #scheduleFlush(): void {
     if (this.#flushScheduled) return
     this.#flushScheduled = true
-    setImmediate(() => {
-      this.#flushScheduled = false
-      this.#sendBatches()
-    })
+    this.#options.transport.atTurnEnd(this.#flushAtTurnEnd)
+  }
+
+  readonly #flushAtTurnEnd = (): void => {
+    this.#flushScheduled = false
+    this.#sendBatches()
   }
 
   #batch(): void {

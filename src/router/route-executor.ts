@@ -9,7 +9,7 @@
  * A client's next request is taken up only while few of its own are on their way (mayProceed).
  */
 import type { Credential } from '../auth/authenticator.ts'
-import type { Transport } from '../net/transport.ts'
+import type { Cancel, Transport } from '../net/transport.ts'
 import { Counter } from '../observe/counters.ts'
 import { Command, isRetrieval } from '../protocol/command.ts'
 import { Status } from '../protocol/encoder.ts'
@@ -67,7 +67,7 @@ export class RouteExecutor implements Executor {
   readonly #dirty = new Set<Session>()
   readonly #failed = new Outstanding()
   readonly #deletion = new Request()
-  readonly #timer: NodeJS.Timeout
+  readonly #cancelChecks: Cancel
   #nextLane = 0
   #closing = false
 
@@ -76,20 +76,26 @@ export class RouteExecutor implements Executor {
     this.#connections = options.nodes.map(node =>
       Array.from({ length: options.connectionsPerNode }, () => this.#open(node)),
     )
-    this.#timer = setInterval(() => this.#checkTimeouts(), TIMEOUT_CHECK_MS)
+    this.#cancelChecks = options.transport.every(TIMEOUT_CHECK_MS, () => this.#checkTimeouts())
   }
 
   /** Takes up nothing new, waits a moment for answers that are on their way, then hangs up. */
-  async close(): Promise<void> {
+  close(done: () => void): void {
     this.#closing = true
+    const { nowMs, transport } = this.#options
     const connections = this.#connections.flat()
-    const deadline = this.#options.nowMs() + DRAIN_MS
-    const busy = () => connections.some(connection => connection.outstandingCount > 0)
-    while (busy() && this.#options.nowMs() < deadline) {
-      await new Promise(resolve => setTimeout(resolve, DRAIN_STEP_MS))
+    const deadline = nowMs() + DRAIN_MS
+    const step = (): void => {
+      const busy = connections.some(connection => connection.outstandingCount > 0)
+      if (busy && nowMs() < deadline) {
+        transport.after(DRAIN_STEP_MS, step)
+        return
+      }
+      this.#cancelChecks()
+      for (const connection of connections) connection.close()
+      done()
     }
-    clearInterval(this.#timer)
-    for (const connection of connections) connection.close()
+    step()
   }
 
   mayProceed(session: Session): boolean {
@@ -218,7 +224,7 @@ export class RouteExecutor implements Executor {
     failed.take(session, reply, request)
     this.#onFailure(failed, connection.failure)
     // The session is in the middle of its input: what is due leaves when it flushes next.
-    setImmediate(() => this.#drain())
+    this.#drainSoon()
   }
 
   #toAll(session: Session, request: Request): void {
@@ -242,7 +248,7 @@ export class RouteExecutor implements Executor {
       outstanding.gathering = gathering
     }
     // If no node could be asked, the answer is there already.
-    setImmediate(() => this.#drain())
+    this.#drainSoon()
   }
 
   #onAnswer(outstanding: Outstanding, bytes: Uint8Array, failure: string): void {
@@ -274,7 +280,11 @@ export class RouteExecutor implements Executor {
   /** For an answer found while the session is in the middle of its input. */
   #answerSoon(session: Session, reply: Reply, bytes: Uint8Array): void {
     this.#answer(session, reply, bytes)
-    setImmediate(() => this.#drain())
+    this.#drainSoon()
+  }
+
+  #drainSoon(): void {
+    this.#options.transport.atTurnEnd(() => this.#drain())
   }
 
   /** Sends what has become due, once a turn for each client that got something. */
@@ -284,7 +294,7 @@ export class RouteExecutor implements Executor {
     this.#dirty.clear()
     for (const session of due) session.drainPending()
     // Going on may have failed at once, and so made more due.
-    if (this.#dirty.size > 0) setImmediate(() => this.#drain())
+    if (this.#dirty.size > 0) this.#drainSoon()
   }
 
   #checkTimeouts(): void {

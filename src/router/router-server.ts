@@ -46,6 +46,7 @@ export async function startRouter(
     extras,
     onFatal: hooks.onFatal,
     useKernel: options.useKernel,
+    native: false,
   })
   for (const { address, code } of host.skipped) {
     hooks.log.warn({ host: address.host, code }, 'Address is not on this machine, skipped')

@@ -37,7 +37,7 @@ const STALLED_CHECK_MS = 1000
 /** Memory that values may take until they are whole and forwarded, a thread. */
 export const STAGING_BYTES = 64 * 1024 * 1024
 
-export default async function runRouterThread(task: DataTask & RouterExtras): Promise<void> {
+export default function runRouterThread(task: DataTask & RouterExtras): Promise<void> | undefined {
   const { options, index } = task
   const clock = systemClock(task.clockEpochMs)
   const counters = new Counters(task.counters)
@@ -69,9 +69,8 @@ export default async function runRouterThread(task: DataTask & RouterExtras): Pr
     if (options.verbosity > 0) events.emit(EventKind.connectionOpened, index, stream.peer)
     return new Session(stream, executor, services)
   }
-  const timer = setInterval(() => services.stalled.check(performance.now()), STALLED_CHECK_MS)
-  await runDataThread(task, transport, accept, () => executor.close())
-  clearInterval(timer)
+  transport.every(STALLED_CHECK_MS, () => services.stalled.check(performance.now()))
+  return runDataThread(task, transport, accept, done => executor.close(done))
 }
 
 function servicesOf(

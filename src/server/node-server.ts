@@ -58,6 +58,7 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     extras,
     onFatal: hooks.onFatal,
     useKernel: options.useKernel,
+    native: false,
   })
   const stopHousekeeping = keepHouse({
     region,

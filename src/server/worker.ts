@@ -41,7 +41,7 @@ const STALLED_CHECK_MS = 1000
 /** Memory that values may take while they arrive in pieces, a thread. */
 export const STAGING_BYTES = 8 * 1024 * 1024
 
-export default async function runNodeThread(task: DataTask & NodeExtras): Promise<void> {
+export default function runNodeThread(task: DataTask & NodeExtras): Promise<void> | undefined {
   const options = { ...task.options, itemSizeMax: effectiveItemSizeMax(task.options) }
   const { index } = task
   const clock = systemClock(task.clockEpochMs)
@@ -77,12 +77,12 @@ export default async function runNodeThread(task: DataTask & NodeExtras): Promis
     beginTurn: () => store.tick(clock.seconds()),
     nowMs: () => clock.milliseconds(),
   }
-  const timer = setInterval(() => services.stalled.check(clock.milliseconds()), STALLED_CHECK_MS)
-  await runDataThread(task, new NodeTransport(), stream => {
+  const transport = new NodeTransport()
+  transport.every(STALLED_CHECK_MS, () => services.stalled.check(clock.milliseconds()))
+  return runDataThread(task, transport, stream => {
     if (options.verbosity > 0) events.emit(EventKind.connectionOpened, index, stream.peer)
     return new Session(stream, executor, services)
   })
-  clearInterval(timer)
 }
 
 /** Without cas an item is that much smaller, and so may hold that much more. */

@@ -7,7 +7,7 @@
  *      │  └───────────────────────▶             nothing more is parsed, the socket is not read
  *      └──quit, protocol violation, peer's end──▶ closing ──last reply sent──▶ closed
  */
-import { OUTPUT_BYTES, type Output, REPLY_ROOM } from '../protocol/output.ts'
+import { type Output, REPLY_ROOM } from '../protocol/output.ts'
 import type { Stream, StreamHandler } from '../net/transport.ts'
 import type { Executor, ValueSource } from './executor.ts'
 import { HeldInput } from './held-input.ts'
@@ -134,7 +134,7 @@ export class Session implements StreamHandler {
     if (pending === undefined || this.#closed) return
     for (let bytes = pending.shift(); bytes !== undefined; bytes = pending.shift()) {
       if (bytes.length > output.room && output.length > 0) this.#sendOutput()
-      if (bytes.length > OUTPUT_BYTES) this.#send(bytes, 0, bytes.length)
+      if (bytes.length > output.room) this.#send(bytes, 0, bytes.length)
       else output.copy(bytes, 0, bytes.length)
     }
     this.#sendOutput()

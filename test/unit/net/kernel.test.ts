@@ -108,9 +108,9 @@ describe('runAcceptor()', () => {
       },
       close: () => ended.push(thread),
     })
-    const ports = [0, 1, 2].map(portOf) as unknown as MessagePort[]
+    const lanes = [0, 1, 2].map(portOf) as unknown as MessagePort[]
     const refusal = Buffer.from('ERROR Too many open connections\r\n')
-    const task = { control: control.buffer, listeners: [listener], eventfd, refusal, ports }
+    const task = { control: control.buffer, listeners: [listener], eventfd, refusal, lanes }
     runAcceptor({ ...task, connectionLimit: 7 })
     expect(dealt.map(([thread]) => thread)).toEqual([0, 1, 2, 0, 1, 2, 0])
     expect(ended).toEqual([0, 1, 2])
@@ -147,8 +147,9 @@ describe('runDataThread() without an acceptor', () => {
       connectionLimit: 1,
       refusal: Buffer.from('full\r\n'),
     }
-    const done = runDataThread(task, new NodeTransport(), handler, async () => {
+    const done = runDataThread(task, new NodeTransport(), handler, finished => {
       steps.push('drain')
+      finished()
     })
     const [message] = (await once(port1, 'message')) as [{ type: string; ports: number[] }]
     expect(message.type).toBe('ready')

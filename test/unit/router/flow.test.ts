@@ -223,7 +223,7 @@ describe('closing', () => {
     const client = router.connect()
     client.send('get a\r\n')
     turn()
-    const closed = router.executor.close()
+    const closed = new Promise<void>(resolve => router.executor.close(resolve))
     await vi.advanceTimersByTimeAsync(100)
     client.send('get b\r\n')
     turn()
@@ -243,7 +243,7 @@ describe('closing', () => {
     const client = router.connect()
     client.send('get a\r\n')
     turn()
-    const closed = router.executor.close()
+    const closed = new Promise<void>(resolve => router.executor.close(resolve))
     await vi.advanceTimersByTimeAsync(CLOSE_MS)
     await closed
     later(1)

@@ -4,7 +4,7 @@
  */
 import { onTestFinished, vi } from 'vitest'
 import type { Credential } from '../../../src/auth/authenticator.ts'
-import type { OutboundHandler, Stream, Transport } from '../../../src/net/transport.ts'
+import type { Cancel, OutboundHandler, Stream, Transport } from '../../../src/net/transport.ts'
 import { Counters } from '../../../src/observe/counters.ts'
 import { Ring } from '../../../src/ring/ring.ts'
 import type { RouterNode } from '../../../src/router/options.ts'
@@ -90,21 +90,25 @@ export class Link extends FakeStream {
 class FakeTransport implements Transport {
   readonly links: Link[] = []
 
-  adopt(): void {
-    throw new Error('Cannot adopt: a router test has no descriptors')
-  }
-
-  listen(): Promise<number> {
-    throw new Error('Cannot listen: a router test has no sockets')
-  }
-
   connect(_host: string, port: number, _timeoutMs: number, handler: OutboundHandler): Stream {
     const link = new Link(port, handler)
     this.links.push(link)
     return link
   }
 
-  async close(): Promise<void> {}
+  after(ms: number, call: () => void): Cancel {
+    const timer = setTimeout(call, ms)
+    return () => clearTimeout(timer)
+  }
+
+  every(ms: number, call: () => void): Cancel {
+    const timer = setInterval(call, ms)
+    return () => clearInterval(timer)
+  }
+
+  atTurnEnd(call: () => void): void {
+    setImmediate(call)
+  }
 }
 
 export type TestRouter = {
