@@ -13,6 +13,9 @@
  *               └──── not ────▶ gone    └───────────── not ────────────▶ gone
  *
  * Without eviction (-M) nothing live goes: dead segments are freed, sparse ones packed together.
+ *
+ * Probation is as large as what the main part has not earned: it gives up segments until one in
+ * which much was read fills another of the main part, and then the main part is sifted once.
  */
 import { NO_SLOT } from './hash-index.ts'
 import type { KeyHash } from './hash.ts'
@@ -23,18 +26,17 @@ import { Part } from './ttl-buckets.ts'
 
 /** Share of the segments of items that probation may keep once memory is full. */
 const PROBATION_SHARE = 0.1
-/**
- * Share of a sifted segment that is to be kept on average: 0.85 misses up to 1 % less often, but
- * stops a thread twice as long for a free segment; 0.5 misses 1 to 3 % more often.
- */
-const KEPT_SHARE = 0.75
+/** Share of a sifted segment that is to be kept on average. */
+const KEPT_SHARE = 0.85
 /** Doublings of frequency over size that the measure moves by when all of a segment is kept. */
 const MEASURE_STEP = 2
 /** The measure's range: the largest item, read once, to the smallest, read most. */
 const MEASURE_MIN = -17
 const MEASURE_MAX = 8
-/** Segments emptied in vain for one that is wanted, before one goes with all that is in it. */
-const PATIENCE = 8
+/** Segments emptied in vain in a row, before one goes with all that is in it. */
+const PATIENCE = 16
+/** Free segments beyond the reserve that puts see to, one step each, so that none has to wait. */
+const AHEAD_SEGMENTS = 4
 
 export class Eviction {
   readonly #store: Store
@@ -42,6 +44,10 @@ export class Eviction {
   readonly #evict: boolean
   /** What the main part's items have to be worth: log2 of frequency + 1 over size in words. */
   #measure = MEASURE_MIN
+  /** Segments emptied since one was gained. */
+  #inVain = 0
+  /** Whether the next segment is to come from the main part, however large probation is. */
+  #isMainsTurn = false
   /** When nothing could be freed: looked for again once something has changed. */
   #fullAt = ''
 
@@ -53,35 +59,46 @@ export class Eviction {
 
   /** Opens a segment of a chain with room for `size` words; false when memory is and stays full. */
   open(size: number, chain: number): boolean {
-    for (let tries = 0; ; tries += 1) {
+    for (;;) {
       if (this.#store.segments.openNext(size, chain, RESERVE_SEGMENTS)) return true
-      if (!this.#makeRoom(tries)) return false
+      if (!this.#makeRoom()) return false
     }
+  }
+
+  /**
+   * With every put: empties one segment when few are free, so that the put that needs the next
+   * one finds it. What one put has to wait for is one segment's work, not that of all it takes
+   * to gain one.
+   */
+  workAhead(): void {
+    const { freeCount, supply } = this.#store.segments
+    if (freeCount >= RESERVE_SEGMENTS + AHEAD_SEGMENTS || !this.#evict) return
+    if (supply.inHand >= supply.wanted) this.#evictSome()
   }
 
   /** Segments for a large value: the head, or NO_SEGMENT. */
   large(count: number): number {
     const { largeSegments } = this.#store
-    for (let tries = 0; ; tries += 1) {
+    for (;;) {
       const head = largeSegments.take(count)
       if (head !== NO_SEGMENT) return head
       if (!largeSegments.mayTake(count)) return NO_SEGMENT
-      if (!this.#makeRoom(Math.floor(tries / count))) return NO_SEGMENT
+      if (!this.#makeRoom()) return NO_SEGMENT
     }
   }
 
   /** A segment for the index, or NO_SEGMENT. */
   indexSegment(): number {
-    for (let tries = 0; ; tries += 1) {
+    for (;;) {
       const segment = this.#store.segments.takeForIndex()
       if (segment !== NO_SEGMENT) return segment
-      if (!this.#makeRoom(tries)) return NO_SEGMENT
+      if (!this.#makeRoom()) return NO_SEGMENT
     }
   }
 
-  /** Frees a segment for nobody here; `tries`: how often it came in vain. False: none can go. */
-  release(tries: number): boolean {
-    return this.#makeRoom(tries)
+  /** Empties a segment for nobody here, which may not free one yet. False: none can go. */
+  release(): boolean {
+    return this.#makeRoom()
   }
 
   /** Moves a key's item to the segments of its lifetime, if it is not there. No lock is held. */
@@ -120,12 +137,11 @@ export class Eviction {
     }
   }
 
-  /** @param tries how often it was called in vain for each segment that is wanted. */
-  #makeRoom(tries: number): boolean {
-    if (this.#evict) return this.#makeSomeRoom(tries)
+  #makeRoom(): boolean {
+    if (this.#evict) return this.#makeSomeRoom()
     // Every refused put would look through all of memory otherwise.
     if (this.#fullAt !== '' && this.#fullAt === this.#situation()) return false
-    if (this.#makeSomeRoom(tries)) return true
+    if (this.#makeSomeRoom()) return true
     this.#fullAt = this.#situation()
     return false
   }
@@ -136,25 +152,33 @@ export class Eviction {
     return `${now} ${tally.unlinks} ${tally.linkedItems} ${segments.lists.flushedUpTo}`
   }
 
-  #makeSomeRoom(tries: number): boolean {
-    if (this.#evict ? this.#evictSome(tries) : this.#freeSome()) return true
+  #makeSomeRoom(): boolean {
+    if (this.#evict ? this.#evictSome() : this.#freeSome()) return true
     // Everything that is left may stand in open segments.
     const { chainCount } = this.#store.layout
     for (let chain = 0; chain < chainCount; chain += 1) {
       this.#store.segments.sealOpen(chain, !this.#evict)
     }
-    return this.#evict ? this.#evictSome(tries) : this.#freeSome()
+    return this.#evict ? this.#evictSome() : this.#freeSome()
   }
 
-  #evictSome(tries: number): boolean {
-    const { ttlBucketCount } = this.#store.layout
-    const probation = this.#count(0, ttlBucketCount)
-    const main = this.#count(ttlBucketCount, 2 * ttlBucketCount)
-    const all = tries >= PATIENCE
-    // Of probation so much may have been read that nothing is gained: then both take turns.
-    const isOver = probation > (probation + main) * PROBATION_SHARE && tries % 2 === 0
-    if (isOver) return this.#emptyProbation() || this.#emptyMain(all)
-    return this.#emptyMain(all) || this.#emptyProbation()
+  /** Empties one segment; false when there is none that can be. */
+  #evictSome(): boolean {
+    const { layout, segments } = this.#store
+    const probation = this.#count(0, layout.ttlBucketCount)
+    const main = this.#count(layout.ttlBucketCount, layout.chainCount)
+    const free = segments.freeCount
+    const all = this.#inVain >= PATIENCE
+    const isOver = probation > (probation + main) * PROBATION_SHARE
+    const fromMain = this.#isMainsTurn || !isOver
+    const isEmptied = fromMain
+      ? this.#emptyMain(all) || this.#emptyProbation()
+      : this.#emptyProbation() || this.#emptyMain(all)
+    const isGained = segments.freeCount > free
+    this.#inVain = isGained ? 0 : this.#inVain + 1
+    // What probation gives to the main part, the main part has to make room for.
+    this.#isMainsTurn = !isGained && !fromMain
+    return isEmptied
   }
 
   #count(from: number, to: number): number {

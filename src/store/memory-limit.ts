@@ -63,7 +63,7 @@ export class MemoryLimit {
   slice(eviction: Eviction, nowMs: () => number, budgetMs: number): boolean {
     const { supply } = this.#store.segments
     const until = nowMs() + budgetMs
-    for (let tries = 0; supply.inHand > supply.wanted; ) {
+    while (supply.inHand > supply.wanted) {
       const segment = supply.takeAway()
       if (segment !== NO_SEGMENT) {
         this.#region.giveBack(
@@ -71,10 +71,8 @@ export class MemoryLimit {
           this.#layout.segmentBytes,
         )
         supply.finishAway(segment)
-        tries = 0
-      } else {
-        if (!eviction.release(tries)) return true
-        tries += 1
+      } else if (!eviction.release()) {
+        return true
       }
       if (nowMs() >= until) return false
     }

@@ -179,6 +179,7 @@ export class Store {
       return this.linkLarge(put, head)
     }
     growIndex(this.index, this.#eviction, this.#growHash)
+    this.#eviction.workAhead()
     const size = inlineItemWords(put.keySize, put.valueSize, put.clientFlags)
     const item = this.#reserve(size, this.#probation(put.exptime))
     if (item === 0) return this.#outOfMemory(put)

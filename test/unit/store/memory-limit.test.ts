@@ -110,7 +110,8 @@ describe('a higher memory limit', () => {
     made.limit.set(32)
     expect(supply.inHand).toBe(before)
     setOf(made.store, 'large', valueOf(1, 15 * MIB))
-    expect(supply.inHand).toBeGreaterThan(before + (15 * MIB) / made.layout.segmentBytes)
+    // Some were free: what eviction keeps so.
+    expect(supply.inHand).toBeGreaterThan(before + (14.5 * MIB) / made.layout.segmentBytes)
     expect(supply.inHand).toBeLessThan(before + (16 * MIB) / made.layout.segmentBytes)
     for (let i = 0; i < 150_000; i += 1) setOf(made.store, `i${i}`, '')
     expect(made.store.indexBytes).toBeGreaterThan(1.4 * MIB)
