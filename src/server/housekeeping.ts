@@ -37,7 +37,7 @@ export function keepHouse(options: HousekeepingOptions): () => void {
   const nowMs = (): number => clock.milliseconds()
   const store = new Store(region, layout, { evict, itemSizeMax: 0, counters })
   const reclaimer = new Reclaimer(store, nowMs)
-  const eviction = new Eviction(store, store.newHash(), evict)
+  const eviction = new Eviction(store, store.newHash(), { evict })
   const limit = new MemoryLimit(store, region)
   const stopReclaiming = repeat(REST_MS, () => {
     return reclaimer.slice(clock.seconds(), RECLAIM_SLICE_MS) ? REST_MS : PAUSE_MS

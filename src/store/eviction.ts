@@ -17,31 +17,24 @@
  * Probation is as large as what the main part has not earned: it gives up segments until one in
  * which much was read fills another of the main part, and then the main part is sifted once.
  */
+import { evictionDefaults, type EvictionSettings } from './eviction-settings.ts'
 import { NO_SLOT } from './hash-index.ts'
 import type { KeyHash } from './hash.ts'
 import { RESERVE_SEGMENTS } from './layout.ts'
+import type { EvictionOptions } from './put.ts'
 import { NO_SEGMENT } from './segments.ts'
 import type { Store } from './store.ts'
 import { Part } from './ttl-buckets.ts'
 
-/** Share of the segments of items that probation may keep once memory is full. */
-const PROBATION_SHARE = 0.1
-/** Share of a sifted segment that is to be kept on average. */
-const KEPT_SHARE = 0.85
-/** Doublings of frequency over size that the measure moves by when all of a segment is kept. */
-const MEASURE_STEP = 2
 /** The measure's range: the largest item, read once, to the smallest, read most. */
 const MEASURE_MIN = -17
 const MEASURE_MAX = 8
-/** Segments emptied in vain in a row, before one goes with all that is in it. */
-const PATIENCE = 16
-/** Free segments beyond the reserve that puts see to, one step each, so that none has to wait. */
-const AHEAD_SEGMENTS = 4
 
 export class Eviction {
   readonly #store: Store
   readonly #hash: KeyHash
   readonly #evict: boolean
+  readonly #settings: EvictionSettings
   /** What the main part's items have to be worth: log2 of frequency + 1 over size in words. */
   #measure = MEASURE_MIN
   /** Segments emptied since one was gained. */
@@ -51,10 +44,11 @@ export class Eviction {
   /** When nothing could be freed: looked for again once something has changed. */
   #fullAt = ''
 
-  constructor(store: Store, hash: KeyHash, evict: boolean) {
+  constructor(store: Store, hash: KeyHash, options: EvictionOptions) {
     this.#store = store
     this.#hash = hash
-    this.#evict = evict
+    this.#evict = options.evict
+    this.#settings = { ...evictionDefaults, ...options.eviction }
   }
 
   /** Opens a segment of a chain with room for `size` words; false when memory is and stays full. */
@@ -72,7 +66,7 @@ export class Eviction {
    */
   workAhead(): void {
     const { freeCount, supply } = this.#store.segments
-    if (freeCount >= RESERVE_SEGMENTS + AHEAD_SEGMENTS || !this.#evict) return
+    if (freeCount >= RESERVE_SEGMENTS + this.#settings.aheadSegments || !this.#evict) return
     if (supply.inHand >= supply.wanted) this.#evictSome()
   }
 
@@ -165,11 +159,12 @@ export class Eviction {
   /** Empties one segment; false when there is none that can be. */
   #evictSome(): boolean {
     const { layout, segments } = this.#store
+    const { patience, probationShare } = this.#settings
     const probation = this.#count(0, layout.ttlBucketCount)
     const main = this.#count(layout.ttlBucketCount, layout.chainCount)
     const free = segments.freeCount
-    const all = this.#inVain >= PATIENCE
-    const isOver = probation > (probation + main) * PROBATION_SHARE
+    const all = this.#inVain >= patience
+    const isOver = probation > (probation + main) * probationShare
     const fromMain = this.#isMainsTurn || !isOver
     const isEmptied = fromMain
       ? this.#emptyMain(all) || this.#emptyProbation()
@@ -234,7 +229,8 @@ export class Eviction {
       this.#relocate(item, chain)
     })
     segments.finishEvicting(segment)
-    const measure = this.#measure + MEASURE_STEP * (kept / layout.segmentWords - KEPT_SHARE)
+    const { keptShare, measureStep } = this.#settings
+    const measure = this.#measure + measureStep * (kept / layout.segmentWords - keptShare)
     this.#measure = Math.min(MEASURE_MAX, Math.max(MEASURE_MIN, measure))
   }
 

@@ -1,4 +1,6 @@
 /** What can be stored and what can come of it: the words that a store and its owner share. */
+import type { EvictionSettings } from './eviction-settings.ts'
+
 export const PutMode = {
   set: 0,
   add: 1,
@@ -53,9 +55,14 @@ export type Put = {
   casHigh: number
 }
 
-export type StoreOptions = {
+export type EvictionOptions = {
   /** False (`-M`): a full store refuses instead of evicting. */
   evict: boolean
+  /** Where eviction is to differ from `evictionDefaults`. */
+  eviction?: Partial<EvictionSettings>
+}
+
+export type StoreOptions = EvictionOptions & {
   /** `-I`: bytes of the largest item as memcached counts them (`itemSize`). */
   itemSizeMax: number
   /** For the frequency counter; default Math.random. In [0, 1). */

@@ -86,7 +86,7 @@ export class Store {
     this.ttlBuckets = new TtlBuckets(layout.ttlBucketCount)
     this.#hash = seededHash(words)
     this.#growHash = seededHash(words)
-    this.#eviction = new Eviction(this, seededHash(words), options.evict)
+    this.#eviction = new Eviction(this, seededHash(words), options)
   }
 
   /**

@@ -22,7 +22,7 @@ type Limited = TestStore & {
 function makeLimited(options: TestStoreOptions = {}): Limited {
   const made = makeStore({ reserveBytes: 64 * MIB, kind: 'mapped', ...options })
   const other = made.another()
-  const eviction = new Eviction(other, other.newHash(), options.evict ?? true)
+  const eviction = new Eviction(other, other.newHash(), { evict: options.evict ?? true })
   const limit = new MemoryLimit(other, made.region)
   let nowMs = 0
   const tick = (): number => {

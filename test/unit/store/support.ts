@@ -3,6 +3,7 @@
  * offsets beyond 4 GiB (and locations beyond 32 bits) are used by everything that runs on it.
  */
 import { expect } from 'vitest'
+import type { EvictionSettings } from '../../../src/store/eviction-settings.ts'
 import { layoutOf, type Layout } from '../../../src/store/layout.ts'
 import { createRegion, type Region } from '../../../src/store/region.ts'
 import { Outcome, type Put, PutMode, STORE_COUNTERS } from '../../../src/store/put.ts'
@@ -35,6 +36,7 @@ export type TestStoreOptions = {
   segmentsAt?: number
   /** Where it counts; its own place, if nothing is said. */
   counters?: Float64Array
+  eviction?: Partial<EvictionSettings>
 }
 
 /** `layout`, its segments moved to a byte offset that may be far beyond the rest. */
@@ -62,11 +64,12 @@ export function storeOn(
     evict = true,
     itemSizeMax = MIB,
     counters = new Float64Array(STORE_COUNTERS),
+    eviction = {},
   }: TestStoreOptions = {},
 ): TestStore {
   Store.format(region, layout, SEED)
   const another = (): Store => {
-    const store = new Store(region, layout, { evict, itemSizeMax, counters })
+    const store = new Store(region, layout, { evict, itemSizeMax, counters, eviction })
     store.tick(NOW)
     return store
   }
