@@ -31,6 +31,7 @@ export const Counter = {
   authErrors: 22,
   bytesRead: 23,
   bytesWritten: 24,
+  cmdMeta: 25,
 } as const
 export type Counter = (typeof Counter)[keyof typeof Counter]
 

@@ -28,10 +28,16 @@ export const Command = {
   noop: 19,
   unknown: 20,
   memoryLimit: 21,
+  metaGet: 22,
+  metaSet: 23,
+  metaDelete: 24,
+  metaArithmetic: 25,
+  metaNoop: 26,
+  metaDebug: 27,
 } as const
 export type Command = (typeof Command)[keyof typeof Command]
 
-export const CommandClass = { retrieval: 0, storage: 1, keyed: 2, admin: 3 } as const
+export const CommandClass = { retrieval: 0, storage: 1, keyed: 2, admin: 3, meta: 4 } as const
 type CommandClass = (typeof CommandClass)[keyof typeof CommandClass]
 
 type Row = {
@@ -44,7 +50,7 @@ type Row = {
   noreply: boolean
 }
 
-const { retrieval, storage, keyed, admin } = CommandClass
+const { retrieval, storage, keyed, admin, meta } = CommandClass
 
 export const commands = [
   { verb: 'get', command: Command.get, class: retrieval, tokensMin: 2, noreply: false },
@@ -73,6 +79,12 @@ export const commands = [
     noreply: true,
   },
   { verb: 'quit', command: Command.quit, class: admin, tokensMin: 1, noreply: false },
+  { verb: 'mg', command: Command.metaGet, class: meta, tokensMin: 2, noreply: false },
+  { verb: 'ms', command: Command.metaSet, class: meta, tokensMin: 3, noreply: false },
+  { verb: 'md', command: Command.metaDelete, class: meta, tokensMin: 2, noreply: false },
+  { verb: 'ma', command: Command.metaArithmetic, class: meta, tokensMin: 2, noreply: false },
+  { verb: 'mn', command: Command.metaNoop, class: meta, tokensMin: 1, noreply: false },
+  { verb: 'me', command: Command.metaDebug, class: meta, tokensMin: 2, noreply: false },
 ] as const satisfies readonly Row[]
 
 export type CommandRow = Row & { bytes: Uint8Array }
@@ -101,7 +113,7 @@ export function isRetrieval(command: Command): boolean {
   return command >= Command.get && command <= Command.gats
 }
 
-/** Whether a request carries a value. */
+/** Whether a request carries a value. Meta sets have their own way of saying what is stored. */
 export function isStorage(command: Command): boolean {
-  return command >= Command.set && command <= Command.cas
+  return (command >= Command.set && command <= Command.cas) || command === Command.metaSet
 }

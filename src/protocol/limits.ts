@@ -14,6 +14,10 @@ export const LEADING_SPACES_MAX = 100
 export const VALUE_MAX = 2147483645
 /** Tokens kept of a line; what stands behind them is ignored. */
 export const TOKENS_MAX = 24
+/** Tokens of a meta command, its verb included. */
+export const META_TOKENS_MAX = 20
+/** The opaque token of a meta command, its letter included. */
+export const OPAQUE_MAX = 32
 /** Exptimes above this are unix times, those up to it are seconds from now (30 days). */
 export const RELATIVE_EXPTIME_MAX = 2592000
 /** The largest body of a binary request. */
@@ -22,3 +26,4 @@ export const BINARY_BODY_MAX = 1024 * 1024 * 1024
 // Invariants
 assert(RETRIEVAL_LINE_MAX > LINE_MAX, 'a long get is longer than any other line')
 assert(KEY_MAX < 256, 'a key size fits a byte')
+assert(META_TOKENS_MAX < TOKENS_MAX, 'one token too many is noticed')

@@ -4,6 +4,7 @@
  */
 import { Command } from './command.ts'
 import type { Encoder } from './encoder.ts'
+import type { MetaFlags } from './meta-flags.ts'
 import { textEncoder } from './text-encoder.ts'
 
 const NOTHING = new Uint8Array(0)
@@ -24,7 +25,7 @@ export class Request {
   exptime = 0
   casLow = 0
   casHigh = 0
-  /** incr, decr: how much. */
+  /** incr, decr, ma: how much. */
   delta = 0n
   /** Text `noreply`, binary quiet opcodes. */
   quiet = false
@@ -32,6 +33,8 @@ export class Request {
   opcode = 0
   opaque = 0
   withKey = false
+  /** Meta commands only: their flags, made when the first one comes. */
+  meta: MetaFlags | undefined = undefined
 
   /** Forgets what the last request said; offsets are set by whoever parses. */
   reset(command: Command): void {

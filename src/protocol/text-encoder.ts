@@ -58,6 +58,22 @@ export const TextLine = {
   tooManyConnections: line('ERROR Too many open connections'),
 } as const
 
+/** Errors of meta commands; no quiet flag hides them. */
+export const MetaLine = {
+  invalidFlag: line('CLIENT_ERROR invalid flag'),
+  duplicateFlag: line('CLIENT_ERROR duplicate flag'),
+  badArithmeticFlag: line('CLIENT_ERROR invalid or duplicate flag'),
+  tooManyFlags: line('CLIENT_ERROR options flags are too long'),
+  badToken: line('CLIENT_ERROR bad token in command line format'),
+  badKey: line('CLIENT_ERROR error decoding key'),
+  opaqueTooLong: line('CLIENT_ERROR opaque token too long'),
+  badSetMode: line('CLIENT_ERROR invalid mode for ms M token'),
+  badArithmeticMode: line('CLIENT_ERROR invalid mode for ma M token'),
+  badInitial: line('CLIENT_ERROR invalid numeric initial value'),
+  badDelta: line('CLIENT_ERROR invalid numeric delta value'),
+  noop: line('MN'),
+} as const
+
 const VALUE = latin1('VALUE ')
 const VERSION = latin1('VERSION ')
 const SERVER_ERROR = latin1('SERVER_ERROR ')

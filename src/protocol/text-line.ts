@@ -3,6 +3,7 @@ import { LEADING_SPACES_MAX, LINE_MAX, RETRIEVAL_LINE_MAX } from './limits.ts'
 
 const SPACE = 0x20
 const DELETE = 0x7f
+const LF = 0x0a
 const GET = Buffer.from('get ', 'latin1')
 const GETS = Buffer.from('gets ', 'latin1')
 
@@ -41,4 +42,10 @@ export function isTextKey(bytes: Uint8Array, at: number, size: number): boolean 
     if (bytes[i]! <= SPACE || bytes[i] === DELETE) return false
   }
   return true
+}
+
+/** Whether a key holds a byte that would end it, or its line, where memcached reads it back. */
+export function endsToken(bytes: Uint8Array, at: number, size: number): boolean {
+  for (let i = at; i < at + size; i += 1) if (bytes[i] === SPACE || bytes[i] === LF) return true
+  return false
 }

@@ -10,9 +10,11 @@ const PLUS = 0x2b
 const MINUS = 0x2d
 const U32 = 4294967296
 const U64_MAX = 2n ** 64n - 1n
-const I64_MAX = 2n ** 63n - 1n
+const I32_MAX = 2147483647
 /** Longest text of a number that can be valid: zeros in front are allowed, but not without end. */
 const NUMBER_TEXT_MAX = 64
+/** Digits that a number has room for without rounding. */
+const SMALL_DIGITS = 15
 
 /** The tokens of one line: offsets and sizes; only space separates. */
 export class Tokens {
@@ -37,36 +39,41 @@ export class Tokens {
   }
 }
 
-/** The result of the last number read: `readUint64` and friends return whether there was one. */
+/**
+ * The result of the last number read: `uint64` and friends return whether there was one. Numbers of
+ * up to 15 digits, and so nearly all there are, are read without making any object.
+ */
 export class NumberReader {
-  value = 0n
   low = 0
   high = 0
   /** For 32-bit readers: the value, already truncated. */
   number = 0
 
-  /** Digits only, at most 2^64 - 1; sets value, low and high. */
+  get value(): bigint {
+    return (BigInt(this.high) << 32n) | BigInt(this.low)
+  }
+
+  /** Digits only, at most 2^64 - 1; sets low and high. */
   uint64(bytes: Uint8Array, at: number, size: number): boolean {
     if (size === 0 || size > NUMBER_TEXT_MAX) return false
     let small = 0
-    let value = 0n
-    for (let i = 0; i < size; i += 1) {
-      const digit = bytes[at + i]! - DIGIT_ZERO
+    const smallEnd = at + Math.min(size, SMALL_DIGITS)
+    for (let i = at; i < smallEnd; i += 1) {
+      const digit = bytes[i]! - DIGIT_ZERO
       if (digit < 0 || digit > 9) return false
-      if (i < 15) small = small * 10 + digit
-      else value = (i === 15 ? BigInt(small) : value) * 10n + BigInt(digit)
+      small = small * 10 + digit
     }
-    if (size <= 15) {
-      this.low = small % U32
-      this.high = Math.floor(small / U32)
-      this.value = BigInt(small)
-      return true
-    }
-    if (value > U64_MAX) return false
-    this.value = value
-    this.low = Number(value & 0xffffffffn)
-    this.high = Number(value >> 32n)
+    if (size > SMALL_DIGITS) return this.#large(BigInt(small), bytes, smallEnd, at + size)
+    this.low = small % U32
+    this.high = Math.floor(small / U32)
     return true
+  }
+
+  /** As `uint64`, and at most `max` (below 2^53); sets number. */
+  uint(bytes: Uint8Array, at: number, size: number, max: number): boolean {
+    if (!this.uint64(bytes, at, size)) return false
+    this.number = this.high * U32 + this.low
+    return this.number <= max
   }
 
   /** strtoul truncated to 32 bits: a sign `+` is allowed, `-` is not. */
@@ -79,25 +86,38 @@ export class NumberReader {
 
   /** strtol truncated to a signed 32-bit number. */
   truncatedInt32(bytes: Uint8Array, at: number, size: number): boolean {
-    if (!this.#signed(bytes, at, size)) return false
-    this.number = Number(BigInt.asIntN(32, this.value))
+    const negative = bytes[at] === MINUS
+    if (!this.#magnitude(bytes, at, size)) return false
+    this.number = (negative ? -this.low : this.low) | 0
     return true
   }
 
   /** A number of -2^31 … 2^31 - 1. */
   int32(bytes: Uint8Array, at: number, size: number): boolean {
-    if (!this.#signed(bytes, at, size)) return false
-    if (this.value < -2147483648n || this.value > 2147483647n) return false
-    this.number = Number(this.value)
+    const negative = bytes[at] === MINUS
+    if (!this.#magnitude(bytes, at, size)) return false
+    if (this.high !== 0 || this.low > I32_MAX + (negative ? 1 : 0)) return false
+    // A zero has no sign here.
+    this.number = negative ? 0 - this.low : this.low
     return true
   }
 
-  #signed(bytes: Uint8Array, at: number, size: number): boolean {
-    const negative = bytes[at] === MINUS
-    const sign = negative || bytes[at] === PLUS ? 1 : 0
-    if (!this.uint64(bytes, at + sign, size - sign)) return false
-    if (this.value > I64_MAX) return false
-    if (negative) this.value = -this.value
+  /** Digits behind a sign, at most 2^63 - 1. */
+  #magnitude(bytes: Uint8Array, at: number, size: number): boolean {
+    const sign = bytes[at] === MINUS || bytes[at] === PLUS ? 1 : 0
+    return this.uint64(bytes, at + sign, size - sign) && this.high <= I32_MAX
+  }
+
+  #large(start: bigint, bytes: Uint8Array, from: number, to: number): boolean {
+    let value = start
+    for (let i = from; i < to; i += 1) {
+      const digit = bytes[i]! - DIGIT_ZERO
+      if (digit < 0 || digit > 9) return false
+      value = value * 10n + BigInt(digit)
+    }
+    if (value > U64_MAX) return false
+    this.low = Number(value & 0xffffffffn)
+    this.high = Number(value >> 32n)
     return true
   }
 }

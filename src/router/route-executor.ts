@@ -125,6 +125,14 @@ export class RouteExecutor implements Executor {
       case Command.verbosity:
         request.encoder.status(session.output, request, Status.ok)
         return
+      case Command.metaGet:
+      case Command.metaSet:
+      case Command.metaDelete:
+      case Command.metaArithmetic:
+      case Command.metaDebug:
+        // Not forwarded.
+        request.encoder.status(session.output, request, Status.unknownCommand)
+        return
       case Command.memoryLimit:
         // A router holds nothing; its nodes are told one by one.
         request.encoder.status(session.output, request, Status.unknownCommand)

@@ -95,7 +95,7 @@ function commandRows(counters: Counters): Row[] {
     ['cmd_set', of(Counter.cmdSet)],
     ['cmd_flush', of(Counter.cmdFlush)],
     ['cmd_touch', of(Counter.cmdTouch)],
-    ['cmd_meta', 0],
+    ['cmd_meta', of(Counter.cmdMeta)],
     ['get_hits', of(Counter.getHits)],
     ['get_misses', of(Counter.getMisses)],
     ['get_expired', of(Counter.getExpired)],

@@ -10,11 +10,13 @@ import type { Request } from '../protocol/request.ts'
 import type { Executor, ValueSink, ValueSource } from '../session/executor.ts'
 import type { Session } from '../session/session.ts'
 import { StagedValue } from '../session/staged-value.ts'
+import { isAppend, Miss, Outcome, type Put, PutMode } from '../store/put.ts'
 import { NO_SEGMENT } from '../store/segments.ts'
 import { LimitOutcome, type MemoryLimit } from '../store/memory-limit.ts'
-import { Miss, Outcome, type Put, PutMode } from '../store/put.ts'
 import type { Store } from '../store/store.ts'
 import { absoluteExptime } from './exptime.ts'
+import { MetaExecutor } from './meta-executor.ts'
+import { completeMetaPut } from './meta-put.ts'
 import { type NodeFacts, writeStats } from './stats.ts'
 
 export type StoreExecutorOptions = {
@@ -60,6 +62,7 @@ export class StoreExecutor implements Executor {
   readonly #store: Store
   readonly #counts: Float64Array
   readonly #put: Put
+  readonly #meta: MetaExecutor
   readonly #hit: Hit = { clientFlags: 0, casLow: 0, casHigh: 0, valueSize: 0 }
 
   constructor(options: StoreExecutorOptions) {
@@ -79,7 +82,19 @@ export class StoreExecutor implements Executor {
       exptime: 0,
       casLow: 0,
       casHigh: 0,
+      newCasLow: 0,
+      newCasHigh: 0,
+      marks: 0,
     }
+    this.#meta = new MetaExecutor({
+      store: options.store,
+      cas: options.cas,
+      count: counter => this.#count(counter),
+      exptime: this.#toExptime,
+      describe: item => this.#describe(item),
+      toPut: request => this.#toPut(request),
+      pinned: item => this.#pinned(item),
+    })
   }
 
   mayProceed(): boolean {
@@ -140,17 +155,24 @@ export class StoreExecutor implements Executor {
       case Command.memoryLimit:
         this.#limitMemory(session, request)
         return
+      case Command.metaGet:
+      case Command.metaDelete:
+      case Command.metaArithmetic:
+      case Command.metaDebug:
+        this.#meta.execute(session, request)
+        return
       default:
         this.#finishPut(session, request, this.#store.put(this.#toPut(request)))
     }
   }
 
   openValue(session: Session, request: Request): ValueSink | undefined {
-    if (request.command === Command.append || request.command === Command.prepend) {
+    const put = this.#toPut(request)
+    if (isAppend(put.mode)) {
       // What is joined to something has no place of its own: it is kept until it is whole.
       return StagedValue.open(session, request, whole => this.execute(session, whole))
     }
-    const head = this.#store.openLarge(this.#toPut(request))
+    const head = this.#store.openLarge(put)
     return head === NO_SEGMENT ? undefined : new LargeValueSink(this, session, head)
   }
 
@@ -166,7 +188,7 @@ export class StoreExecutor implements Executor {
 
   refuse(session: Session, request: Request, status: Status): void {
     this.#count(status === Status.tooLarge ? Counter.storeTooLarge : Counter.storeNoMemory)
-    if (request.command === Command.set) {
+    if (request.command === Command.set || request.command === Command.metaSet) {
       this.#store.remove(request.key, request.keyAt, request.keySize)
     }
     request.encoder.status(session.output, request, status)
@@ -176,6 +198,8 @@ export class StoreExecutor implements Executor {
     const { counters, facts } = this.#options
     return writeStats(session.output, argument, counters, facts, this.#store.now)
   }
+
+  readonly #toExptime = (sent: number): number => this.#exptime(sent)
 
   #exptime(sent: number): number {
     return absoluteExptime(sent, this.#store.now, this.#options.startedAt)
@@ -225,7 +249,7 @@ export class StoreExecutor implements Executor {
 
   #toPut(request: Request): Put {
     const put = this.#put
-    put.mode = PUT_MODES[request.command]!
+    put.mode = PUT_MODES[request.command] ?? PutMode.set
     put.key = request.key
     put.keyAt = request.keyAt
     put.keySize = request.keySize
@@ -237,19 +261,28 @@ export class StoreExecutor implements Executor {
     // Without cas nothing is ever equal to what a client holds.
     put.casLow = this.#options.cas ? request.casLow : 0
     put.casHigh = this.#options.cas ? request.casHigh : 0
+    put.newCasLow = 0
+    put.newCasHigh = 0
+    put.marks = 0
+    if (request.command === Command.metaSet) {
+      completeMetaPut(put, request, this.#toExptime)
+    }
     return put
   }
 
   #finishPut(session: Session, request: Request, outcome: Outcome): void {
     this.#count(Counter.cmdSet)
-    if (request.command === Command.cas) {
+    const { mode } = this.#put
+    if (mode === PutMode.cas || mode === PutMode.casOrOlder) {
       if (outcome === Outcome.stored) this.#count(Counter.casHits)
       if (outcome === Outcome.exists) this.#count(Counter.casBadval)
       if (outcome === Outcome.notFound) this.#count(Counter.casMisses)
     }
     if (outcome === Outcome.noMemory) this.#count(Counter.storeNoMemory)
-    request.casLow = this.#options.cas ? this.#store.casLow : 0
-    request.casHigh = this.#options.cas ? this.#store.casHigh : 0
+    const hasCas = outcome === Outcome.stored && this.#options.cas
+    request.casLow = hasCas ? this.#store.casLow : 0
+    request.casHigh = hasCas ? this.#store.casHigh : 0
+    if (outcome === Outcome.stored && isAppend(mode)) request.valueSize = this.#store.joinedSize
     request.encoder.status(session.output, request, PUT_STATUS[outcome]!)
   }
 

@@ -41,11 +41,11 @@ export class TextLogin {
       output.put(TextLine.unauthenticated)
       return newline + 1
     }
-    if (numbers.value > BigInt(TOKEN_MAX)) {
+    const size = numbers.high === 0 ? numbers.low : Infinity
+    if (size > TOKEN_MAX) {
       output.put(TextLine.authTokenTooLong)
       return newline + 1
     }
-    const size = Number(numbers.value)
     const dataAt = newline + 1
     if (dataAt + size + 2 > end) return -1
     this.#data(bytes, dataAt, dataAt + size)

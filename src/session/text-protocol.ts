@@ -8,7 +8,6 @@
  * behind) is taken up again at the key where it stopped.
  */
 import { itemSize } from '../base/item-size.ts'
-import { toLatin1 } from '../base/bytes.ts'
 import { Command, CommandClass, type CommandRow, findCommand } from '../protocol/command.ts'
 import { Status } from '../protocol/encoder.ts'
 import { COMPLETE_LINE_MAX, KEY_MAX, VALUE_MAX } from '../protocol/limits.ts'
@@ -16,7 +15,9 @@ import { Request } from '../protocol/request.ts'
 import { textEncoder, TextLine } from '../protocol/text-encoder.ts'
 import { indexOf, isRetrievalLine, isTooLong, startsWith } from '../protocol/text-line.ts'
 import { NumberReader, Tokens } from '../protocol/text-request.ts'
+import { adminLine } from './admin-line.ts'
 import { IncomingValue } from './incoming-value.ts'
+import { Follows, metaLine } from './meta-line.ts'
 import type { Session } from './session.ts'
 import { TextLogin } from './text-login.ts'
 
@@ -48,7 +49,6 @@ export class TextProtocol {
   constructor(session: Session) {
     this.#session = session
     this.#value = new IncomingValue(session)
-    this.#request.encoder = textEncoder
     const { authenticator } = session.services
     this.#login = authenticator ? new TextLogin(session, authenticator) : undefined
   }
@@ -98,6 +98,7 @@ export class TextProtocol {
       this.#session.output.put(TextLine.badFormat)
       return newline + 1
     }
+    this.#request.encoder = textEncoder
     let verbEnd = at
     while (verbEnd < to && bytes[verbEnd] !== SPACE) verbEnd += 1
     const row = findCommand(bytes, at, verbEnd - at)
@@ -116,8 +117,21 @@ export class TextProtocol {
       case CommandClass.keyed:
         this.#keyed(row, bytes, at, to)
         return newline + 1
+      case CommandClass.meta:
+        tokens.split(bytes, at, to)
+        switch (metaLine(this.#session, row, bytes, tokens, this.#request)) {
+          case Follows.value:
+            return this.#takeValue(bytes, newline + 1, end)
+          case Follows.waste:
+            return this.#swallow(newline + 1)
+          default:
+            return newline + 1
+        }
       default:
-        this.#admin(row, bytes, at, to)
+        tokens.split(bytes, at, to)
+        this.#request.reset(row.command)
+        this.#noreply(row, bytes)
+        adminLine(this.#session, bytes, tokens, this.#request)
         return newline + 1
     }
   }
@@ -228,10 +242,15 @@ export class TextProtocol {
       if (!request.quiet) session.output.put(TextLine.badFormat)
       return this.#swallow(valueAt)
     }
-    if (
-      itemSize(request.keySize, request.valueSize, request.clientFlags) >
-      session.services.itemSizeMax
-    ) {
+    return this.#takeValue(bytes, valueAt, end)
+  }
+
+  /** Stores what is whole, begins to receive what is not; `valueAt` is where the value begins. */
+  #takeValue(bytes: Uint8Array, valueAt: number, end: number): number {
+    const session = this.#session
+    const request = this.#request
+    const size = itemSize(request.keySize, request.valueSize, request.clientFlags)
+    if (size > session.services.itemSizeMax) {
       session.executor.refuse(session, request, Status.tooLarge)
       return this.#swallow(valueAt)
     }
@@ -269,9 +288,8 @@ export class TextProtocol {
   }
 
   #valueSize(bytes: Uint8Array): boolean {
-    if (!numbers.uint64(bytes, tokens.at[4]!, tokens.size[4]!)) return false
-    if (numbers.value > BigInt(VALUE_MAX)) return false
-    this.#request.valueSize = Number(numbers.value)
+    if (!numbers.uint(bytes, tokens.at[4]!, tokens.size[4]!, VALUE_MAX)) return false
+    this.#request.valueSize = numbers.number
     return true
   }
 
@@ -311,74 +329,6 @@ export class TextProtocol {
     }
     if (error === undefined) executor.execute(this.#session, request)
     else if (!request.quiet) output.put(error)
-  }
-
-  #admin(row: CommandRow, bytes: Uint8Array, at: number, to: number): void {
-    const session = this.#session
-    const request = this.#request
-    tokens.split(bytes, at, to)
-    request.reset(row.command)
-    this.#noreply(row, bytes)
-    switch (row.command) {
-      case Command.quit:
-        session.close()
-        return
-      case Command.version:
-        textEncoder.version(session.output, request, session.services.version)
-        return
-      case Command.stats:
-        this.#stats(bytes)
-        return
-      case Command.verbosity:
-        this.#verbosity(bytes)
-        return
-      case Command.memoryLimit:
-        this.#memoryLimit(bytes)
-        return
-      default:
-        this.#flushAll(bytes)
-    }
-  }
-
-  #stats(bytes: Uint8Array): void {
-    const hasArgument = tokens.count > 1
-    const argument = hasArgument ? toLatin1(bytes, tokens.at[1]!, tokens.size[1]!) : ''
-    const known = this.#session.executor.stats(this.#session, argument)
-    if (!known) this.#session.output.put(TextLine.error)
-  }
-
-  #verbosity(bytes: Uint8Array): void {
-    const request = this.#request
-    const level = tokens.count > 1 && numbers.uint64(bytes, tokens.at[1]!, tokens.size[1]!)
-    if (!level) {
-      if (!request.quiet) this.#session.output.put(TextLine.badFormat)
-      return
-    }
-    request.delta = numbers.value
-    this.#session.executor.execute(this.#session, request)
-  }
-
-  /** cache_memlimit: one number of megabytes, and one word more that may be noreply. */
-  #memoryLimit(bytes: Uint8Array): void {
-    const request = this.#request
-    const fits = tokens.count === 2 || tokens.count === 3
-    // strtoul in 32 bits, as client flags are read.
-    if (fits && numbers.clientFlags(bytes, tokens.at[1]!, tokens.size[1]!)) {
-      request.delta = BigInt(numbers.number)
-      this.#session.executor.execute(this.#session, request)
-    } else if (!fits || !request.quiet) this.#session.output.put(TextLine.error)
-  }
-
-  #flushAll(bytes: Uint8Array): void {
-    const request = this.#request
-    const hasDelay = tokens.count > (request.quiet ? 2 : 1)
-    const isBad = hasDelay && !numbers.int32(bytes, tokens.at[1]!, tokens.size[1]!)
-    if (isBad && this.#session.services.flushAllowed) {
-      if (!request.quiet) this.#session.output.put(TextLine.badExptime)
-      return
-    }
-    request.exptime = hasDelay ? numbers.number : 0
-    this.#session.executor.execute(this.#session, request)
   }
 
   #key(bytes: Uint8Array, token: number): boolean {

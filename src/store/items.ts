@@ -30,8 +30,16 @@ export const ItemState = {
   flags: 1,
   /** The value has segments of its own. */
   large: 2,
-  /** Read since it was stored. */
+  /** Read since it was stored, or since it last had to prove itself. */
   fetched: 4,
+  /** Read since it was stored. */
+  read: 8,
+  /** Marked as out of date: who reads it may win the right to renew it. */
+  stale: 16,
+  /** Somebody has won it. */
+  tokenSent: 32,
+  /** Its key was given as base64 and is to be shown so. */
+  binaryKey: 64,
 } as const
 
 /** What an item is made of, before it is written. */
@@ -49,12 +57,16 @@ export class Items {
     this.#words = words
   }
 
-  /** Writes a whole header but for the cas, which is given when the item is linked. */
-  write(item: number, shape: ItemShape, exptime: number, now: number): void {
+  /**
+   * Writes a whole header but for the cas, which is given when the item is linked. `marks`: state
+   * bits beside those of its shape.
+   */
+  write(item: number, shape: ItemShape & { marks: number }, exptime: number, now: number): void {
     const words = this.#words
     const large = shape.valueSize > INLINE_VALUE_MAX
     const hasFlags = shape.clientFlags !== 0
-    const state = (hasFlags ? ItemState.flags : 0) | (large ? ItemState.large : 0)
+    const layout = (hasFlags ? ItemState.flags : 0) | (large ? ItemState.large : 0)
+    const state = layout | shape.marks
     words[item + EXPTIME] = exptime
     words[item + LAST_ACCESS] = now
     const inlineSize = large ? 0 : shape.valueSize
@@ -100,18 +112,38 @@ export class Items {
   }
 
   /** Caller holds the bucket lock. */
-  markFetched(item: number, now: number): void {
+  markRead(item: number, now: number): void {
     this.#words[item + LAST_ACCESS] = now
-    this.#words[item + PACKED] = this.#words[item + PACKED]! | (ItemState.fetched << STATE_SHIFT)
+    this.mark(item, ItemState.fetched | ItemState.read)
+  }
+
+  /** Worth keeping, though nobody has read it. Caller holds the bucket lock. */
+  markUsed(item: number, now: number): void {
+    this.#words[item + LAST_ACCESS] = now
+    this.mark(item, ItemState.fetched)
   }
 
   /** It has to prove itself again. Caller holds the bucket lock. */
   clearFetched(item: number): void {
-    this.#words[item + PACKED] = this.#words[item + PACKED]! & ~(ItemState.fetched << STATE_SHIFT)
+    this.unmark(item, ItemState.fetched)
   }
 
   isFetched(item: number): boolean {
-    return ((this.#words[item + PACKED]! >>> STATE_SHIFT) & ItemState.fetched) !== 0
+    return this.isMarked(item, ItemState.fetched)
+  }
+
+  /** Sets state bits that are not of the item's shape. Caller holds the bucket lock. */
+  mark(item: number, marks: number): void {
+    this.#words[item + PACKED] = this.#words[item + PACKED]! | (marks << STATE_SHIFT)
+  }
+
+  /** Caller holds the bucket lock. */
+  unmark(item: number, marks: number): void {
+    this.#words[item + PACKED] = this.#words[item + PACKED]! & ~(marks << STATE_SHIFT)
+  }
+
+  isMarked(item: number, mark: number): boolean {
+    return ((this.#words[item + PACKED]! >>> STATE_SHIFT) & mark) !== 0
   }
 
   isLarge(item: number): boolean {
@@ -159,4 +191,5 @@ export class Items {
 assert(HEADER_WORDS * 4 === 20, 'the header is the 20 bytes that the density target counts on')
 assert(INLINE_VALUE_MAX <= VALUE_MASK, 'an inline value size fits its field')
 assert(STATE_SHIFT + 9 === 32, 'the three fields tile the packed word')
+assert(ItemState.binaryKey < 2 ** 9, 'the state bits fit their field')
 assert(ItemState.flags === 1 && ItemState.large === 2, 'keyAt turns these bits into word counts')

@@ -8,11 +8,22 @@ export const PutMode = {
   append: 3,
   prepend: 4,
   cas: 5,
+  /** As cas, but an older cas will do: what is stored is then marked stale. */
+  casOrOlder: 6,
+  /** append and prepend that store what is appended where there is nothing. */
+  appendOrSet: 7,
+  prependOrSet: 8,
 } as const
 export type PutMode = (typeof PutMode)[keyof typeof PutMode]
 
+/** Whether a mode joins the value to what is there. */
+export function isAppend(mode: number): boolean {
+  const { append, prepend, appendOrSet, prependOrSet } = PutMode
+  return mode === append || mode === prepend || mode === appendOrSet || mode === prependOrSet
+}
+
 /** As cas, and what is there keeps its exptime (it may have been touched meanwhile). Internal. */
-export const REWRITE = 6
+export const REWRITE = 9
 
 export const Outcome = {
   stored: 0,
@@ -39,7 +50,10 @@ export const StoreCounter = {
 } as const
 export const STORE_COUNTERS = 8
 
-/** One thing to store. Keys are 1–250 bytes; the cas halves matter to `cas` and REWRITE only. */
+/**
+ * One thing to store. Keys are 1–250 bytes. The cas halves are what an item must have to be
+ * replaced (cas modes, REWRITE) or to be appended to (0: anything).
+ */
 export type Put = {
   mode: PutMode | typeof REWRITE
   key: Uint8Array
@@ -53,6 +67,11 @@ export type Put = {
   exptime: number
   casLow: number
   casHigh: number
+  /** The cas it gets; 0: the next one. */
+  newCasLow: number
+  newCasHigh: number
+  /** ItemState bits beside those of its shape. */
+  marks: number
 }
 
 export type EvictionOptions = {

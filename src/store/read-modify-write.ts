@@ -6,6 +6,7 @@
 import { copyBytes } from '../base/bytes.ts'
 import { itemSize } from '../base/item-size.ts'
 import { addDelta, readDecimal } from './decimal.ts'
+import { hasCas } from './judge.ts'
 import { Outcome, type Put, PutMode, REWRITE } from './put.ts'
 import type { Store } from './store.ts'
 
@@ -19,24 +20,43 @@ type Snapshot = {
   casHigh: number
 }
 
+/** What is there is being read by too many. */
+const UNREADABLE = Symbol('unreadable')
+
 /** append and prepend keep client flags and exptime of what is there. */
 export function concat(store: Store, put: Put, itemSizeMax: number): Outcome {
   const { value, valueAt, valueSize } = put
+  const before = put.mode === PutMode.prepend || put.mode === PutMode.prependOrSet
   for (;;) {
     const old = snapshot(store, put)
-    if (old === undefined) return Outcome.notStored
+    if (old === UNREADABLE) return Outcome.notStored
+    if (old === undefined) {
+      if (put.mode === PutMode.append || put.mode === PutMode.prepend) return Outcome.notStored
+      store.joinedSize = valueSize
+      const outcome = store.put({ ...put, mode: PutMode.add })
+      if (outcome === Outcome.notStored) continue
+      return outcome
+    }
+    if (isAnother(put, old)) return Outcome.exists
     const total = old.value.length + valueSize
     if (itemSize(put.keySize, total, old.clientFlags) > itemSizeMax) return Outcome.notStored
     const joined = new Uint8Array(total)
-    const before = put.mode === PutMode.prepend
     copyBytes(joined, before ? 0 : old.value.length, value, valueAt, valueSize)
     joined.set(old.value, before ? valueSize : 0)
     const { clientFlags, exptime } = old
-    const whole = { ...put, value: joined, valueAt: 0, valueSize: total, clientFlags, exptime }
+    const size = { valueAt: 0, valueSize: total }
+    const whole = { ...put, ...size, value: joined, clientFlags, exptime, marks: 0 }
     const outcome = replaceUnchanged(store, whole, old)
+    store.joinedSize = total
     if (outcome === Outcome.stored) return outcome
-    if (outcome !== Outcome.exists) return Outcome.notStored
+    if (outcome === Outcome.noMemory) return Outcome.notStored
   }
+}
+
+/** Whether a client named a cas, and it is not that of what is there. */
+function isAnother(put: Put, old: { casLow: number; casHigh: number }): boolean {
+  if (put.casLow === 0 && put.casHigh === 0) return false
+  return put.casLow !== old.casLow || put.casHigh !== old.casHigh
 }
 
 /** In place where the new number is not longer; leaves it in `store.number`. */
@@ -48,14 +68,16 @@ export function addTo(store: Store, put: Put, delta: bigint, up: boolean): Outco
       store.unlock()
       return Outcome.notFound
     }
-    const outcome = addInPlace(store, item, delta, up)
+    const outcome = addInPlace(store, put, item, { delta, up })
     const old = { casLow: items.casLow(item), casHigh: items.casHigh(item) }
     const clientFlags = items.clientFlags(item)
     const exptime = items.exptime(item)
+    store.exptime = exptime
     store.unlock()
     if (outcome !== NEEDS_ROOM) return outcome
     const value = Buffer.from(store.number.toString(), 'latin1')
-    const longer = { ...put, value, valueAt: 0, valueSize: value.length, clientFlags, exptime }
+    const size = { valueAt: 0, valueSize: value.length }
+    const longer = { ...put, ...size, value, clientFlags, exptime, marks: 0 }
     const done = replaceUnchanged(store, longer, old)
     if (done !== Outcome.exists) return done
   }
@@ -64,13 +86,16 @@ export function addTo(store: Store, put: Put, delta: bigint, up: boolean): Outco
 /** Caller holds the item's bucket lock. */
 function addInPlace(
   store: Store,
+  put: Put,
   item: number,
-  delta: bigint,
-  up: boolean,
+  { delta, up }: { delta: bigint; up: boolean },
 ): Outcome | typeof NEEDS_ROOM {
   const { bytes, items } = store
   if (items.isLarge(item)) return Outcome.nonNumeric
   const size = items.valueSize(item)
+  if (size === 0) return Outcome.nonNumeric
+  const wantsCas = put.casLow !== 0 || put.casHigh !== 0
+  if (wantsCas && !hasCas(items, item, put.casLow, put.casHigh)) return Outcome.exists
   const at = items.valueAt(item)
   const value = readDecimal(bytes, at, size)
   if (value < 0n) return Outcome.nonNumeric
@@ -80,12 +105,12 @@ function addInPlace(
   for (let i = 0; i < size; i += 1) {
     bytes[at + i] = i < text.length ? text.charCodeAt(i) : 0x20
   }
-  store.stampCas(item)
+  store.stampCas(item, put.newCasLow, put.newCasHigh)
   return Outcome.stored
 }
 
-/** A copy of what is there, or undefined when nothing is (or it cannot be read now). */
-function snapshot(store: Store, put: Put): Snapshot | undefined {
+/** A copy of what is there, or undefined when nothing is. */
+function snapshot(store: Store, put: Put): Snapshot | undefined | typeof UNREADABLE {
   const { items, large, largeSegments } = store
   const item = store.find(put.key, put.keyAt, put.keySize)
   if (item === 0) {
@@ -108,7 +133,7 @@ function snapshot(store: Store, put: Put): Snapshot | undefined {
   const head = large.headOf(item)
   const pinned = largeSegments.pin(head)
   store.unlock()
-  if (!pinned) return undefined
+  if (!pinned) return UNREADABLE
   large.read(head, 0, copy.value, 0, size)
   largeSegments.unpin(head)
   return copy

@@ -13,6 +13,7 @@ import { type KeyHash, seededHash } from './hash.ts'
 import { FREQUENCY_MAX, HashIndex, NO_SLOT } from './hash-index.ts'
 import { growIndex } from './index-growth.ts'
 import { inlineItemWords, Items } from './items.ts'
+import { inherit, judge } from './judge.ts'
 import { LargeSegments } from './large-segments.ts'
 import { LargeValues } from './large-values.ts'
 import { BUCKET_BYTES, type Layout, SuperWord } from './layout.ts'
@@ -21,7 +22,7 @@ import type { Region } from './region.ts'
 import { NO_SEGMENT, Segments } from './segments.ts'
 import { Tally } from './tally.ts'
 import { Part, TtlBuckets } from './ttl-buckets.ts'
-import { Miss, Outcome, type Put, PutMode, REWRITE, type StoreOptions } from './put.ts'
+import { isAppend, Miss, Outcome, type Put, PutMode, type StoreOptions } from './put.ts'
 import { addTo, concat } from './read-modify-write.ts'
 
 /** Reads that are counted one by one. */
@@ -46,6 +47,10 @@ export class Store {
   casHigh = 0
   /** After an arithmetic: the new value. */
   number = 0n
+  /** … and the item's exptime, unix seconds or 0. */
+  exptime = 0
+  /** After an append or a prepend that stored: the size of the whole value. */
+  joinedSize = 0
 
   readonly #region: Region
   readonly #words: Uint32Array
@@ -125,7 +130,7 @@ export class Store {
 
   /** The item that `find` just returned has been read. Caller still holds the bucket lock. */
   noteRead(item: number): void {
-    this.items.markFetched(item, this.now)
+    this.items.markRead(item, this.now)
     const frequency = this.index.frequency(this.#slot)
     // Segcache's counter: exact up to 16, then ever less likely to go on, so that 8 bits last.
     const counts = frequency < FREQUENCY_EXACT || this.#random() * frequency < 1
@@ -165,7 +170,7 @@ export class Store {
 
   /** Stores a value that is whole in memory, of any size. */
   put(put: Put): Outcome {
-    if (put.mode === PutMode.append || put.mode === PutMode.prepend) {
+    if (isAppend(put.mode)) {
       return concat(this, put, this.#itemSizeMax)
     }
     if (put.mode !== PutMode.set) {
@@ -211,9 +216,14 @@ export class Store {
     this.largeSegments.drop(head)
   }
 
-  /** Gives an item a new cas, left in `casLow` and `casHigh` too. Caller holds its bucket lock. */
-  stampCas(item: number): void {
-    this.#nextCas()
+  /**
+   * Gives an item a cas (0: the next one), left in `casLow` and `casHigh` too. Caller holds its
+   * bucket lock.
+   */
+  stampCas(item: number, low: number, high: number): void {
+    this.casLow = low
+    this.casHigh = high
+    if (low === 0 && high === 0) this.#nextCas()
     this.items.setCas(item, this.casLow, this.casHigh)
   }
 
@@ -283,25 +293,10 @@ export class Store {
     return 0
   }
 
-  #judge(put: Put, item: number): Outcome {
-    if (item === 0) {
-      if (put.mode === PutMode.set || put.mode === PutMode.add) return Outcome.stored
-      return put.mode >= PutMode.cas ? Outcome.notFound : Outcome.notStored
-    }
-    if (put.mode === PutMode.add) {
-      this.items.markFetched(item, this.now)
-      return Outcome.notStored
-    }
-    if (put.mode < PutMode.cas) return Outcome.stored
-    const { items } = this
-    const same = items.casLow(item) === put.casLow && items.casHigh(item) === put.casHigh
-    return same ? Outcome.stored : Outcome.exists
-  }
-
   /** Saves the room of a put that could not succeed anyway; judged again when it is linked. */
   #wouldStore(put: Put): Outcome {
     const item = this.find(put.key, put.keyAt, put.keySize)
-    const verdict = this.#judge(put, item)
+    const verdict = judge(this.items, put, item, this.now)
     this.unlock()
     return verdict
   }
@@ -327,10 +322,10 @@ export class Store {
   /** `size`: words of an inline item, 0 for a large one. */
   #link(put: Put, item: number, size: number): Outcome {
     const found = this.find(put.key, put.keyAt, put.keySize)
-    let verdict = this.#judge(put, found)
+    let verdict = judge(this.items, put, found, this.now)
     if (verdict === Outcome.stored) {
-      if (put.mode === REWRITE) this.items.setExptime(item, this.items.exptime(found))
-      if (!this.#linkLocked(item, size)) verdict = Outcome.noMemory
+      if (put.mode > PutMode.cas) inherit(this.items, put, item, found)
+      if (!this.#linkLocked(put, item, size)) verdict = Outcome.noMemory
     }
     this.unlock()
     return verdict
@@ -340,11 +335,11 @@ export class Store {
    * Links over the slot that was found, or an empty one; false when there is none and nothing may
    * be evicted for it. Caller holds the bucket lock.
    */
-  #linkLocked(item: number, size: number): boolean {
+  #linkLocked(put: Put, item: number, size: number): boolean {
     if (this.#slot !== NO_SLOT) this.#unlinkItem(this.index.location(this.#slot))
     else this.#slot = this.#slotFor(this.#bucket)
     if (this.#slot === NO_SLOT) return false
-    this.stampCas(item)
+    this.stampCas(item, put.newCasLow, put.newCasHigh)
     this.index.set(this.#slot, this.#hash, item)
     const exptime = this.items.exptime(item)
     if (size > 0) this.segments.addLive(item, size)

@@ -67,6 +67,9 @@ export function newPut(valueSize = VALUE_SIZE): Put {
     exptime: 0,
     casLow: 0,
     casHigh: 0,
+    newCasLow: 0,
+    newCasHigh: 0,
+    marks: 0,
   }
 }
 

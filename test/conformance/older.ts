@@ -21,6 +21,19 @@ export const Older = {
   loginSpaces: 'spaces around a login were ignored',
   firstCas: 'cas uniques counted from 1',
   nul: 'a NUL byte ended the line',
+  quietVivified: 'ma with q said when it had made the number',
+  deleteErrors: 'md had one error for all flags',
+  setSize: 'ms did not answer s',
+  vivifiedSet: 'N meant nothing to ms',
+  compareGet: 'C meant nothing to mg',
+  rawKey: 'a key given in base64 is shown raw unless ms stored it, whatever bytes it has',
+  explicitCas: 'there was no E',
+  removeValue: 'there was no x',
+  flagBytes: 'flags could begin with any byte',
+  longArithmeticKey: 'ma had its own words for a long key',
+  clientFlags32: 'F beyond 32 bits was cut',
+  manyFlags: 'other words for too many flags, and the data of an ms read as commands',
+  modeLength: 'M took exactly one letter',
 } as const
 export type Older = (typeof Older)[keyof typeof Older]
 

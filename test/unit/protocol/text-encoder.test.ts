@@ -126,12 +126,15 @@ describe('the table of commands', () => {
     expect(new Set(commands.map(({ command }) => command)).size).toBe(commands.length)
     for (const row of commands) {
       expect(isRetrieval(row.command), row.verb).toBe(row.class === CommandClass.retrieval)
-      expect(isStorage(row.command), row.verb).toBe(row.class === CommandClass.storage)
+      const hasValue = row.class === CommandClass.storage || row.verb === 'ms'
+      expect(isStorage(row.command), row.verb).toBe(hasValue)
     }
   })
 
-  test('noreply is for all but retrievals, version, stats and quit', () => {
-    const without = commands.filter(({ noreply }) => !noreply).map(({ verb }) => verb)
+  test('noreply is for all but retrievals, version, stats, quit and meta commands', () => {
+    const without = commands
+      .filter(row => !row.noreply && row.class !== CommandClass.meta)
+      .map(({ verb }) => verb)
     expect(without).toEqual(['get', 'gets', 'gat', 'gats', 'stats', 'version', 'quit'])
   })
 })

@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { printable } from '../../support/transcript.ts'
 import { binaryConversations } from './binary-transcripts.ts'
+import { metaConversations } from './meta-transcripts.ts'
 import { FakeStream, makeNode } from './support.ts'
 import { type Conversation, textConversations } from './transcripts.ts'
 
@@ -28,7 +29,7 @@ function play(conversation: Conversation, sizes: readonly number[], window?: num
   node.made.verify()
 }
 
-const all = [...textConversations, ...binaryConversations]
+const all = [...textConversations, ...metaConversations, ...binaryConversations]
 
 describe.each(all)('$name', conversation => {
   const size = conversation.send.length

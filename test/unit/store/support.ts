@@ -102,6 +102,9 @@ export function putOf(key: string, value: string | Uint8Array, fields: PutFields
     clientFlags: fields.clientFlags ?? 0,
     exptime: fields.exptime ?? 0,
     casLow: Number(cas & 0xffffffffn),
+    newCasLow: 0,
+    newCasHigh: 0,
+    marks: 0,
     casHigh: Number(cas >> 32n),
   }
 }
