@@ -4,15 +4,32 @@ import { InvalidArgumentError } from 'commander'
 
 /** memcached's exit code for a flag it cannot take (sysexits.h). */
 export const EX_USAGE = 64
+/** … for a user that does not exist … */
+export const EX_NOUSER = 67
 /** … and for something the system refuses, such as a port in use. */
 export const EX_OSERR = 71
 
+/** A value that is refused, with the exit code that memcached would have. */
+export class FlagError extends InvalidArgumentError {
+  constructor(message: string, exitCode: number) {
+    super(message)
+    this.exitCode = exitCode
+  }
+}
+
+/** What memcached says to a number that is too small, and how it ends. */
+export type Refusal = { said: string; exitCode: number }
+
 /** A whole number in a range, for commander's option parsers. */
-export function wholeNumber(min: number, max: number): (text: string) => number {
+export function wholeNumber(min: number, max: number, below?: Refusal): (text: string) => number {
   return text => {
     const value = /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN
     if (value >= min && value <= max) return value
-    throw new InvalidArgumentError(`Cannot use "${text}": expected ${min} to ${max}`)
+    const expected = `expected ${min} to ${max}`
+    // As C's atoi: what is no number is 0.
+    const isBelow = below !== undefined && !(value > max)
+    if (isBelow) throw new FlagError(`${below.said} ("${text}": ${expected})`, below.exitCode)
+    throw new FlagError(`Cannot use "${text}": ${expected}`, EX_USAGE)
   }
 }
 
@@ -25,7 +42,21 @@ export function sizeInBytes(min: number, max: number): (text: string) => number 
     const value = match ? Number(match[1]) * UNITS[match[2]!.toLowerCase()]! : Number.NaN
     if (value >= min && value <= max) return value
     const range = `${min} to ${max} bytes, with k, m or g`
-    throw new InvalidArgumentError(`Cannot use "${text}": expected ${range}`)
+    throw new FlagError(`Cannot use "${text}": expected ${range}`, EX_USAGE)
+  }
+}
+
+/** memcached's `-I`, in its words. */
+export function itemSize(min: number, max: number): (text: string) => number {
+  const parse = sizeInBytes(0, Number.MAX_SAFE_INTEGER)
+  return text => {
+    const isSize = /^\d{1,12}[kmg]?$/i.test(text)
+    const bytes = isSize ? parse(text) : 0
+    if (bytes < min) {
+      throw new FlagError(`Item max size cannot be less than ${min} bytes. ("${text}")`, EX_USAGE)
+    }
+    if (bytes <= max) return bytes
+    throw new FlagError('Cannot set item size limit higher than a gigabyte.', EX_USAGE)
   }
 }
 

@@ -1,31 +1,47 @@
 /** What the flags of `memring node` mean together, or a refusal before anything listens. */
+import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Credential } from '../auth/authenticator.ts'
 import { readPasswordFile } from '../auth/password-file.ts'
 import { type NodeOptions, nodeDefaults } from '../server/options.ts'
 import { canMap } from '../store/region.ts'
-import { EX_USAGE, parseHostPort } from './flags.ts'
+import { checkExtended } from './extended-flags.ts'
+import { EX_OSERR, EX_USAGE, FlagError, parseHostPort } from './flags.ts'
 import { machineMemoryBytes } from './machine-memory.ts'
 import type { NodeFlags } from './node-flags.ts'
 
 const MIB = 1024 * 1024
+/** memcached's end when it cannot read the file of `-Y`. */
+const EX_AUTH_FILE = 1
+/** sun_path of struct sockaddr_un, with its NUL (linux/un.h). */
+const UNIX_PATH_MAX = 107
 
-/** @throws through commander: the message and exit code 64, before anything listens. */
+type Refuse = (message: string, exitCode?: number) => never
+
+/** @throws through commander: the message and memcached's exit code, before anything listens. */
 export function toNodeOptions(flags: NodeFlags, command: Command): NodeOptions {
-  const refuse = (message: string): never =>
-    command.error(`error: ${message}`, { exitCode: EX_USAGE })
+  const refuse: Refuse = (message, exitCode = EX_USAGE) =>
+    command.error(`error: ${message}`, { exitCode })
   const memoryBytes = flags.memoryLimit * MIB
   if (flags.maxItemSize > memoryBytes / 2) {
-    refuse(
-      `Cannot set -I ${flags.maxItemSize}: expected at most half of -m, ${memoryBytes / 2} bytes`,
-    )
+    const said = 'Cannot set item size limit higher than 1/2 of memory max.'
+    refuse(`${said} (-I ${flags.maxItemSize}: expected at most ${memoryBytes / 2} bytes)`)
+  }
+  try {
+    checkExtended(flags.extended, flags.maxItemSize)
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error
+    refuse(error.message, error.exitCode)
   }
   const machineBytes = machineMemoryBytes()
   if (memoryBytes > machineBytes) {
     const machineMib = Math.floor(machineBytes / MIB)
     refuse(`Cannot set -m ${flags.memoryLimit}: this machine or container has ${machineMib} MB`)
   }
-  if (flags.port === 0) refuse('Cannot listen: -p 0 turns TCP off and there is no other listener')
+  if (flags.port === 0 && flags.unixSocket === undefined) {
+    refuse('Cannot listen: -p 0 turns TCP off and there is no other listener')
+  }
+  checkLogin(flags, refuse)
   if (flags.enableSasl && flags.authFile === undefined) {
     refuse('Cannot use -S: expected credentials, from a file of user:password lines with -Y')
   }
@@ -33,12 +49,14 @@ export function toNodeOptions(flags: NodeFlags, command: Command): NodeOptions {
   try {
     if (flags.authFile !== undefined) credentials = readPasswordFile(flags.authFile)
   } catch (error) {
-    refuse(`Cannot use -Y: ${error instanceof Error ? error.message : String(error)}`)
+    refuse(`Cannot use -Y: ${error instanceof Error ? error.message : String(error)}`, EX_AUTH_FILE)
   }
   return {
     ...nodeDefaults,
-    listen: listenAddresses(flags, refuse),
+    listen: listeners(flags, refuse),
     interfaces: flags.listen.length > 0 ? flags.listen.join(',') : nodeDefaults.interfaces,
+    domainSocket: flags.unixSocket ?? nodeDefaults.domainSocket,
+    unixMask: flags.unixMask,
     threads: flags.threads,
     memoryBytes,
     evict: !flags.disableEvictions,
@@ -47,6 +65,14 @@ export function toNodeOptions(flags: NodeFlags, command: Command): NodeOptions {
     backlog: flags.listenBacklog,
     cas: !flags.disableCas,
     flush: !flags.disableFlushAll,
+    dump: !flags.disableDumping,
+    watch: !flags.disableWatch,
+    shutdown: flags.enableShutdown === true,
+    prefixDelimiter: flags.D?.slice(0, 1) ?? nodeDefaults.prefixDelimiter,
+    detail: flags.D !== undefined,
+    requestsPerEvent: flags.maxReqsPerEvent,
+    protocol: flags.protocol,
+    extended: flags.extended,
     verbosity: flags.verbose,
     credentials,
     sasl: flags.enableSasl === true,
@@ -57,10 +83,27 @@ export function toNodeOptions(flags: NodeFlags, command: Command): NodeOptions {
   }
 }
 
-function listenAddresses(
-  flags: NodeFlags,
-  refuse: (message: string) => never,
-): NodeOptions['listen'] {
+/** Which protocols a login can be had in: `-S` is binary, `-Y` is ASCII; both may be on. */
+function checkLogin(flags: NodeFlags, refuse: Refuse): void {
+  const { protocol, enableSasl, authFile } = flags
+  if (enableSasl && protocol === 'ascii') {
+    refuse('ERROR: You cannot allow the ASCII protocol while using SASL.')
+  }
+  if (authFile !== undefined && !enableSasl && protocol === 'binary') {
+    refuse('ERROR: You cannot allow the BINARY protocol while using ascii authentication tokens.')
+  }
+}
+
+/** A UNIX socket takes the place of all addresses, as in memcached. */
+function listeners(flags: NodeFlags, refuse: Refuse): NodeOptions['listen'] {
+  if (flags.unixSocket === undefined) return listenAddresses(flags, refuse)
+  const host = resolve(flags.unixSocket)
+  const isName = flags.unixSocket !== '' && Buffer.byteLength(host) <= UNIX_PATH_MAX
+  if (isName) return [{ host, port: 0, mode: flags.unixMask }]
+  return refuse(`Cannot use -s "${host}": expected a path of 1 to ${UNIX_PATH_MAX} bytes`)
+}
+
+function listenAddresses(flags: NodeFlags, refuse: Refuse): NodeOptions['listen'] {
   const port = flags.port === -1 ? 0 : flags.port
   const given = flags.listen.filter(text => text !== '*')
   if (given.length === 0) return nodeDefaults.listen.map(({ host }) => ({ host, port }))
@@ -69,7 +112,7 @@ function listenAddresses(
       const address = parseHostPort(text)
       return { host: address.host, port: address.port ?? port }
     } catch (error) {
-      if (error instanceof InvalidArgumentError) return refuse(error.message)
+      if (error instanceof InvalidArgumentError) return refuse(error.message, EX_OSERR)
       throw error
     }
   })

@@ -1,6 +1,6 @@
 /** The commands of `memring`; only the one that is asked for is loaded. */
 import { Command } from 'commander'
-import { VERSION } from './version.ts'
+import { VERSION } from '../base/version.ts'
 
 const commands = {
   up: async () => (await import('./up.ts')).upCommand(),

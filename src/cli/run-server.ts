@@ -7,13 +7,15 @@ import { flushCompileCache } from 'node:module'
 import { type ConfigureMessage, receiveConfigure, sendReady } from '../cluster/child-protocol.ts'
 import { endFatally, endFatallyOnUncaught, endOrderly } from '../net/process-end.ts'
 import { ListenError } from '../net/thread-host.ts'
-import type { ListenAddress } from '../net/transport.ts'
+import { formatListen, type ListenAddress } from '../net/transport.ts'
 import type { Log } from '../observe/log.ts'
 import { RegionError } from '../store/region.ts'
 import { EX_OSERR } from './flags.ts'
 
 export type RunningServer = {
   readonly listening: readonly ListenAddress[]
+  /** SIGHUP: reads again what may change while it runs. */
+  reload?(): void
   stop(): Promise<void>
 }
 
@@ -23,6 +25,12 @@ export type RunOptions = {
   portFlag: string
   /** Whether a supervisor waits to hear that this process serves. */
   supervised: boolean
+  /** It serves. */
+  onServing?: () => void
+  /** It cannot; instead of the line on standard error. */
+  onFailed?: (said: string, exitCode: number) => void
+  /** It has ended in order. */
+  onStopped?: () => void
 }
 
 let isServing = false
@@ -50,22 +58,25 @@ export async function runServer(
   try {
     server = await start(error => endFatally(describe(error)))
   } catch (error) {
-    process.stderr.write(`memring: ${explain(error, options.portFlag)}\n`)
+    const said = `memring: ${explain(error, options.portFlag)}`
+    if (options.onFailed) options.onFailed(said, EX_OSERR)
+    else process.stderr.write(`${said}\n`)
     process.exitCode = EX_OSERR
-    process.disconnect?.()
+    if (options.supervised) process.disconnect?.()
     return
   }
-  const addresses = server.listening.map(({ host, port }) => ({ host, port }))
-  const shown = addresses.map(
-    ({ host, port }) => (host.includes(':') ? `[${host}]` : host) + `:${port}`,
-  )
-  log.info({ listening: shown.join(', '), pid: process.pid }, 'Serving')
+  const shown = server.listening.map(formatListen).join(', ')
+  const addresses = server.listening
+    .filter(({ host }) => !host.startsWith('/'))
+    .map(({ host, port }) => ({ host, port }))
+  log.info({ listening: shown, pid: process.pid }, 'Serving')
   writePortFile(process.env['MEMCACHED_PORT_FILENAME'], addresses)
-  endOnSignals(server, log)
+  endOnSignals(server, options)
   isServing = true
   // The next process to start finds what this one compiled, however this one ends.
   flushCompileCache()
   if (options.supervised) sendReady(process, addresses)
+  options.onServing?.()
 }
 
 /** What the system refused, for whoever typed the command; anything else is thrown on. */
@@ -74,10 +85,14 @@ function explain(error: unknown, portFlag: string): string {
   if (!(error instanceof ListenError)) throw error
   if (error.code !== 'EADDRINUSE') return error.message
   const { host, port } = error.address
+  if (host.startsWith('/')) return `Cannot listen on ${host}: it is in use, choose another path`
   return `Cannot listen on ${host}:${port}: port ${port} is in use, choose another with ${portFlag}`
 }
 
-function endOnSignals(server: RunningServer, log: Log): void {
+/** SIGUSR1 is memcached's graceful end; here every end is one. */
+const END_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const
+
+function endOnSignals(server: RunningServer, { log, supervised, onStopped }: RunOptions): void {
   let ending = false
   const end = (signal: string) => {
     if (ending) return
@@ -85,6 +100,7 @@ function endOnSignals(server: RunningServer, log: Log): void {
     log.info({ signal }, 'Stopping')
     server.stop().then(
       () => {
+        onStopped?.()
         log.flush()
         process.disconnect?.()
         endOrderly()
@@ -92,10 +108,13 @@ function endOnSignals(server: RunningServer, log: Log): void {
       (error: unknown) => endFatally(log.lastLine(error)),
     )
   }
-  process.on('SIGTERM', () => end('SIGTERM'))
-  process.on('SIGINT', () => end('SIGINT'))
+  for (const signal of END_SIGNALS) process.on(signal, () => end(signal))
+  process.on('SIGHUP', () => {
+    log.info({ signal: 'SIGHUP' }, 'Reloading')
+    server.reload?.()
+  })
   // The supervisor is gone: nobody else would end this process.
-  process.on('disconnect', () => end('disconnect'))
+  if (supervised) process.on('disconnect', () => end('disconnect'))
 }
 
 /** As memcached does it for its own test-suite: `TCP INET: port`, complete or not there. */
@@ -103,7 +122,7 @@ function writePortFile(
   path: string | undefined,
   addresses: readonly { host: string; port: number }[],
 ): void {
-  if (path === undefined || path === '') return
+  if (path === undefined || path === '' || addresses.length === 0) return
   const lines = addresses.map(
     ({ host, port }) => `TCP ${host.includes(':') ? 'INET6' : 'INET'}: ${port}`,
   )

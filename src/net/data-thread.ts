@@ -15,6 +15,7 @@ import type {
   Stream,
   StreamHandler,
 } from './transport.ts'
+import { isPath } from './unix-listener.ts'
 
 /** How the acceptor reaches a thread that blocks in the kernel. */
 export type NativeLane = { queue: SharedArrayBuffer; eventfd: number }
@@ -76,6 +77,8 @@ async function runPortable(
     accepted.on('message', (fd: number) => transport.adopt(fd, counted))
   } else {
     for (const address of task.listen) {
+      // A path cannot be shared as a port can: the first thread has it alone.
+      if (task.index > 0 && isPath(address.host)) continue
       ports.push(await transport.listen(address, stream => admit(task, control, stream, counted)))
     }
   }

@@ -5,11 +5,13 @@
  *
  *   sockaddr_in   family u16 · port u16 be · address 4 · zero 8
  *   sockaddr_in6  family u16 · port u16 be · flow info u32 · address 16 · scope id u32
+ *   sockaddr_un   family u16 · path, ended by NUL (include/uapi/linux/un.h)
  *   pollfd        fd i32 · events i16 · revents i16
  */
 import { createRequire } from 'node:module'
 import { isIPv6 } from 'node:net'
 
+const AF_UNIX = 1
 const AF_INET = 2
 const AF_INET6 = 10
 const SOCK_STREAM = 1
@@ -75,6 +77,22 @@ export class Kernel {
       this.#check('setsockopt', calls.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, on, 4))
       if (v6) this.#check('setsockopt', calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, on, 4))
       const name = v6 ? sockaddrIn6(address, port) : sockaddrIn(address, port)
+      this.#check('bind', calls.bind(fd, name, name.length))
+      this.#check('listen', calls.listen(fd, backlog))
+    } catch (error) {
+      calls.close(fd)
+      throw error
+    }
+    return fd
+  }
+
+  /** A listening, non-blocking socket in the file system. @throws KernelError */
+  listenUnix(path: string, backlog: number): number {
+    const calls = this.#calls
+    const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
+    const fd = this.#check('socket', calls.socket(AF_UNIX, type, 0))
+    try {
+      const name = sockaddrUn(path)
       this.#check('bind', calls.bind(fd, name, name.length))
       this.#check('listen', calls.listen(fd, backlog))
     } catch (error) {
@@ -158,6 +176,13 @@ function sockaddrIn(address: string, port: number): Uint8Array {
   name.writeUInt16LE(AF_INET)
   name.writeUInt16BE(port, 2)
   for (const [i, part] of address.split('.').entries()) name[4 + i] = Number(part)
+  return name
+}
+
+function sockaddrUn(path: string): Uint8Array {
+  const name = Buffer.alloc(2 + Buffer.byteLength(path) + 1)
+  name.writeUInt16LE(AF_UNIX)
+  name.write(path, 2)
   return name
 }
 

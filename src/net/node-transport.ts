@@ -3,6 +3,7 @@
  * into one buffer; what a socket cannot send at once is kept by node:net, and the session stops
  * producing until it has gone.
  */
+import { chmodSync } from 'node:fs'
 import { createServer, type Server, Socket } from 'node:net'
 import {
   type Accept,
@@ -14,6 +15,7 @@ import {
   type Stream,
   type StreamHandler,
 } from './transport.ts'
+import { forgetPath, isPath } from './unix-listener.ts'
 
 const READ_BYTES = 64 * 1024
 
@@ -55,8 +57,9 @@ class NodeStream implements Stream {
   }
 
   get peer(): string {
-    const { remoteAddress, remotePort } = this.#socket
-    return remoteAddress === undefined ? 'gone' : `${remoteAddress}:${remotePort}`
+    const { remoteAddress, remotePort, destroyed } = this.#socket
+    if (remoteAddress !== undefined) return `${remoteAddress}:${remotePort}`
+    return destroyed ? 'gone' : 'unix'
   }
 
   write(bytes: Uint8Array, at: number, length: number): boolean {
@@ -130,11 +133,15 @@ export class NodeTransport implements PortableTransport {
       })
     })
     this.#servers.push(server)
-    const { host, port, backlog } = address
+    const { host, port, backlog, mode } = address
+    const isUnix = isPath(host)
+    if (isUnix) forgetPath(host)
+    const where = isUnix ? { path: host, backlog } : { host, port, backlog, reusePort: true }
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen({ host, port, backlog, reusePort: true }, () => {
+      server.listen(where, () => {
         server.off('error', reject)
+        if (isUnix) chmodSync(host, mode ?? 0o700)
         resolve()
       })
     })

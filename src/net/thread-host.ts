@@ -17,7 +17,8 @@ import type { Control } from './control.ts'
 import type { DataTask, Lane, NativeLane, ReadyMessage } from './data-thread.ts'
 import { DescriptorQueue } from './descriptor-queue.ts'
 import { type Kernel, KernelError, loadKernel } from './kernel.ts'
-import type { ListenAddress } from './transport.ts'
+import { formatListen, type ListenAddress } from './transport.ts'
+import { boundToPath, forgetPath, isPath } from './unix-listener.ts'
 
 type RunOptions = NonNullable<Parameters<Piscina['run']>[1]>
 
@@ -44,7 +45,7 @@ export class ListenError extends Error {
   readonly code: string
   readonly address: ListenAddress
   constructor(address: ListenAddress, code: string) {
-    super(`Cannot listen on ${address.host}:${address.port}: ${code}`)
+    super(`Cannot listen on ${formatListen(address)}: ${code}`)
     this.address = address
     this.code = code
   }
@@ -107,6 +108,7 @@ export class ThreadHost {
     await Promise.all(this.#tasks)
     for (const { eventfd } of this.#lanes) this.#kernel?.close(eventfd)
     for (const fd of this.#listeners) this.#kernel?.close(fd)
+    for (const { host } of this.listening) if (isPath(host)) forgetPath(host)
     await this.#pool.close()
   }
 
@@ -116,6 +118,13 @@ export class ThreadHost {
       // One port for all addresses when the kernel chooses it.
       const port = address.port === 0 ? shared : address.port
       try {
+        if (isPath(address.host)) {
+          this.#listeners.push(
+            boundToPath(address, path => kernel.listenUnix(path, address.backlog)),
+          )
+          this.listening.push(address)
+          continue
+        }
         const fd = kernel.listen(address.host, port, address.backlog)
         this.#listeners.push(fd)
         shared = kernel.portOf(fd)
@@ -229,7 +238,7 @@ function firstMessage(port: MessagePort): Promise<ReadyMessage> {
 async function resolveAll(listen: readonly ListenAddress[]): Promise<ListenAddress[]> {
   const resolved: ListenAddress[] = []
   for (const address of listen) {
-    if (isIP(address.host) !== 0) {
+    if (isIP(address.host) !== 0 || isPath(address.host)) {
       resolved.push(address)
       continue
     }

@@ -90,7 +90,20 @@ export type Door = {
 
 export type Drain = (done: () => void) => void
 
-export type ListenAddress = { host: string; port: number; backlog: number }
+export type ListenAddress = {
+  /** An address, or a path that begins with a slash. */
+  host: string
+  port: number
+  backlog: number
+  /** Of a path: who may connect. */
+  mode?: number | undefined
+}
+
+/** As `-l` takes it. */
+export function formatListen({ host, port }: { host: string; port: number }): string {
+  if (host.startsWith('/')) return host
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
 
 /** What a peer gets to take its last replies when the process ends. */
 export const DRAIN_MS = 300

@@ -1,13 +1,20 @@
 /** What a cache node can be told, in memcached's terms and with its defaults. */
 import type { Credential } from '../auth/authenticator.ts'
+import { type ExtendedOptions, extendedDefaults } from './extended-options.ts'
+
+/** `-B`. */
+export type BindingProtocol = 'auto' | 'ascii' | 'binary'
 
 export type NodeOptions = {
   /** Who this node is in the log. */
   name: string
   /** Addresses to listen on; port 0 = chosen by the kernel. */
-  listen: readonly { host: string; port: number }[]
+  listen: readonly { host: string; port: number; mode?: number }[]
   /** For `stats settings`: what was given with `-l`. */
   interfaces: string
+  /** For `stats settings`: what was given with `-s` and `-a`. */
+  domainSocket: string
+  unixMask: number
   threads: number
   /** `-m`, in bytes. */
   memoryBytes: number
@@ -21,6 +28,21 @@ export type NodeOptions = {
   cas: boolean
   /** `-F` is false here. */
   flush: boolean
+  /** `-X` is false here: no cachedump, metadump, mgdump. */
+  dump: boolean
+  /** `-W` is false here. */
+  watch: boolean
+  /** `-A`: the command `shutdown`. */
+  shutdown: boolean
+  /** `-D`: what ends a key's prefix; `detail`: whether prefixes are counted from the start. */
+  prefixDelimiter: string
+  detail: boolean
+  /** `-R`. */
+  requestsPerEvent: number
+  /** `-B`. */
+  protocol: BindingProtocol
+  /** `-o`. */
+  extended: ExtendedOptions
   verbosity: number
   /** Undefined: nobody has to log in. */
   credentials: readonly Credential[] | undefined
@@ -45,6 +67,8 @@ export const nodeDefaults: NodeOptions = {
     { host: '::', port: 11211 },
   ],
   interfaces: 'NULL',
+  domainSocket: 'NULL',
+  unixMask: 0o700,
   threads: 4,
   memoryBytes: 64 * MIB,
   evict: true,
@@ -53,6 +77,14 @@ export const nodeDefaults: NodeOptions = {
   backlog: 1024,
   cas: true,
   flush: true,
+  dump: true,
+  watch: true,
+  shutdown: false,
+  prefixDelimiter: ':',
+  detail: false,
+  requestsPerEvent: 20,
+  protocol: 'auto',
+  extended: extendedDefaults,
   verbosity: 0,
   credentials: undefined,
   sasl: false,

@@ -7,6 +7,7 @@ import { putStat, TextLine } from '../protocol/text-encoder.ts'
 import type { Control } from '../net/control.ts'
 import { StoreCounter } from '../store/put.ts'
 import type { NodeOptions } from './options.ts'
+import { settingRows } from './stat-settings.ts'
 
 /** What statistics need to know beside the counters. */
 export type NodeFacts = {
@@ -19,7 +20,7 @@ export type NodeFacts = {
   hashPower: () => number
 }
 
-type Row = [name: string, value: string | number]
+export type Row = [name: string, value: string | number]
 
 /** False when there is no such statistic. */
 export function writeStats(
@@ -36,7 +37,7 @@ export function writeStats(
   }
   let rows: Row[]
   if (argument === '') rows = general(counters, facts, now)
-  else if (argument === 'settings') rows = settings(facts)
+  else if (argument === 'settings') rows = settingRows(facts)
   else return false
   for (const [name, value] of rows) putStat(output, name, value)
   output.put(TextLine.end)
@@ -162,49 +163,5 @@ function storeRows(counters: Counters, facts: NodeFacts): Row[] {
     ['crawler_reclaimed', 0],
     ['crawler_items_checked', 0],
     ['lrutail_reflocked', 0],
-  ]
-}
-
-function onOff(value: boolean): string {
-  return value ? 'on' : 'off'
-}
-
-function yesNo(value: boolean): string {
-  return value ? 'yes' : 'no'
-}
-
-function settings({ options, port, memoryLimitBytes }: NodeFacts): Row[] {
-  const asciiOnly = options.credentials !== undefined && !options.sasl
-  return [
-    ['maxbytes', memoryLimitBytes()],
-    ['maxconns', options.connectionLimit],
-    ['tcpport', port],
-    ['udpport', 0],
-    ['inter', options.interfaces],
-    ['verbosity', options.verbosity],
-    ['oldest', 0],
-    ['evictions', onOff(options.evict)],
-    ['domain_socket', 'NULL'],
-    ['umask', '700'],
-    ['shutdown_command', 'no'],
-    ['growth_factor', '1.25'],
-    ['chunk_size', 48],
-    ['num_threads', options.threads],
-    ['num_threads_per_udp', options.threads],
-    ['stat_key_prefix', ':'],
-    ['detail_enabled', 'no'],
-    ['reqs_per_event', 20],
-    ['cas_enabled', yesNo(options.cas)],
-    ['tcp_backlog', options.backlog],
-    ['binding_protocol', asciiOnly ? 'ascii' : 'auto-negotiate'],
-    ['auth_enabled_sasl', yesNo(options.sasl)],
-    ['auth_enabled_ascii', options.authFile ?? 'no'],
-    ['item_size_max', options.itemSizeMax],
-    ['maxconns_fast', 'yes'],
-    ['flush_enabled', yesNo(options.flush)],
-    ['hash_algorithm', 'halfsiphash13'],
-    ['idle_timeout', 0],
-    ['client_flags_size', 4],
-    ['memring_region', options.region],
   ]
 }

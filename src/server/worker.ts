@@ -90,6 +90,12 @@ function effectiveItemSizeMax({ cas, itemSizeMax }: NodeOptions): number {
   return cas ? itemSizeMax : itemSizeMax + CAS_BYTES
 }
 
+/** ASCII authentication alone leaves no way to log in on the binary protocol. */
+function protocolsOf({ protocol, credentials, sasl }: NodeOptions): SessionServices['protocols'] {
+  if (protocol !== 'auto') return protocol
+  return credentials && !sasl ? 'ascii' : 'both'
+}
+
 function servicesOf(
   options: NodeOptions,
   index: number,
@@ -100,7 +106,7 @@ function servicesOf(
     output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
     counters: sessionCounters(counts, () => events.emit(EventKind.authFailed, index, '')),
     authenticator: options.credentials ? new PasswordList(options.credentials) : undefined,
-    protocols: options.credentials && !options.sasl ? 'ascii' : 'both',
+    protocols: protocolsOf(options),
     textKeysOnly: false,
     staging: new Staging(STAGING_BYTES),
     stalled: new StalledSessions(),

@@ -13,6 +13,8 @@ export interface Protocol {
 const BINARY_REQUEST = 0x80
 
 export function protocolOf(session: Session, firstByte: number): Protocol {
-  const binary = firstByte === BINARY_REQUEST && session.services.protocols === 'both'
-  return binary ? new BinaryProtocol(session) : new TextProtocol(session)
+  const { protocols } = session.services
+  // A binary session closes by itself at what is no binary request.
+  const isBinary = protocols === 'binary' || (protocols === 'both' && firstByte === BINARY_REQUEST)
+  return isBinary ? new BinaryProtocol(session) : new TextProtocol(session)
 }

@@ -18,8 +18,11 @@ export type SessionServices = {
   counters: SessionCounters
   /** Undefined: nobody has to log in. */
   authenticator: Authenticator | undefined
-  /** `ascii`: a first byte of 0x80 is not special (memcached's `-Y` without `-S`). */
-  protocols: 'both' | 'ascii'
+  /**
+   * `ascii`: a first byte of 0x80 is not special (memcached's `-Y` without `-S`); `binary`: any
+   * other one closes the connection (`-B`).
+   */
+  protocols: 'both' | 'ascii' | 'binary'
   /**
    * True where requests go on in text (a router): a binary key that would end a token there is
    * refused before anything is done with it.

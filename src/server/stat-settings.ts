@@ -1,0 +1,111 @@
+/**
+ * `stats settings`: what a node was started with, under memcached's names and in its order. What
+ * tunes slabs, LRU lists and the hash table is shown as it was set, and does nothing here.
+ */
+import { VERSION } from '../base/version.ts'
+import type { NodeOptions } from './options.ts'
+import type { NodeFacts, Row } from './stats.ts'
+
+export function settingRows(facts: NodeFacts): Row[] {
+  const { options } = facts
+  return [
+    ...processRows(facts),
+    ...slabRows(options),
+    ...lruRows(options),
+    ...restRows(options),
+    ['memring_version', VERSION],
+    ['memring_region', options.region],
+  ]
+}
+
+function processRows({ options, port, memoryLimitBytes }: NodeFacts): Row[] {
+  return [
+    ['maxbytes', memoryLimitBytes()],
+    ['maxconns', options.connectionLimit],
+    ['tcpport', port],
+    ['udpport', 0],
+    ['inter', options.interfaces],
+    ['verbosity', options.verbosity],
+    ['oldest', 0],
+    ['evictions', onOff(options.evict)],
+    ['domain_socket', options.domainSocket],
+    ['umask', options.unixMask.toString(8)],
+    ['shutdown_command', yesNo(options.shutdown)],
+    ['growth_factor', '1.25'],
+    ['chunk_size', 48],
+    ['num_threads', options.threads],
+    ['num_threads_per_udp', options.threads],
+    ['stat_key_prefix', options.prefixDelimiter],
+    ['detail_enabled', yesNo(options.detail)],
+    ['reqs_per_event', options.requestsPerEvent],
+    ['cas_enabled', yesNo(options.cas)],
+    ['tcp_backlog', options.backlog],
+    ['binding_protocol', bindingProtocol(options)],
+    ['auth_enabled_sasl', yesNo(options.sasl)],
+    ['auth_enabled_ascii', options.authFile ?? 'no'],
+    ['item_size_max', options.itemSizeMax],
+  ]
+}
+
+function bindingProtocol({ protocol, credentials, sasl }: NodeOptions): string {
+  if (protocol !== 'auto') return protocol
+  return credentials !== undefined && !sasl ? 'ascii' : 'auto-negotiate'
+}
+
+function slabRows({ extended }: NodeOptions): Row[] {
+  return [
+    ['maxconns_fast', yesNo(extended.maxconnsFast)],
+    ['hashpower_init', extended.hashpowerInit],
+    ['slab_reassign', yesNo(extended.slabReassign)],
+    ['slab_automove', extended.slabAutomove],
+    ['slab_automove_ratio', extended.slabAutomoveRatio.toFixed(2)],
+    ['slab_automove_window', extended.slabAutomoveWindow],
+    ['slab_chunk_max', extended.slabChunkMaxBytes],
+    ['lru_crawler', yesNo(extended.lruCrawler)],
+    ['lru_crawler_sleep', extended.lruCrawlerSleep],
+    ['lru_crawler_tocrawl', extended.lruCrawlerTocrawl],
+    ['tail_repair_time', extended.tailRepairTime],
+  ]
+}
+
+function lruRows({ dump, extended, flush }: NodeOptions): Row[] {
+  return [
+    ['flush_enabled', yesNo(flush)],
+    ['dump_enabled', yesNo(dump)],
+    ['hash_algorithm', 'halfsiphash13'],
+    ['lru_maintainer_thread', yesNo(extended.lruMaintainer)],
+    ['lru_segmented', yesNo(extended.lruSegmented)],
+    ['hot_lru_pct', extended.hotLruPct],
+    ['warm_lru_pct', extended.warmLruPct],
+    ['hot_max_factor', extended.hotMaxFactor.toFixed(2)],
+    ['warm_max_factor', extended.warmMaxFactor.toFixed(2)],
+    ['temp_lru', yesNo(extended.temporaryTtl !== undefined)],
+    ['temporary_ttl', extended.temporaryTtl ?? TEMPORARY_TTL],
+  ]
+}
+
+function restRows({ extended }: NodeOptions): Row[] {
+  return [
+    ['idle_timeout', extended.idleTimeout],
+    ['watcher_logbuf_size', extended.watcherLogbufBytes],
+    ['worker_logbuf_size', extended.workerLogbufBytes],
+    ['read_buf_mem_limit', extended.readBufMemLimitBytes],
+    ['track_sizes', yesNo(extended.trackSizes)],
+    ['inline_ascii_response', yesNo(extended.inlineAsciiResponse)],
+    ['ssl_enabled', 'no'],
+    ['num_napi_ids', 0],
+    ['memory_file', '(null)'],
+    ['client_flags_size', 4],
+  ]
+}
+
+/** What memcached shows while its temporary LRU is off. */
+const TEMPORARY_TTL = 61
+
+function onOff(value: boolean): string {
+  return value ? 'on' : 'off'
+}
+
+function yesNo(value: boolean): string {
+  return value ? 'yes' : 'no'
+}
