@@ -21,16 +21,16 @@ type Memory = { region: Region; layout: Layout }
 
 /** @throws RegionError when not even `-m` can be had. */
 export function createMemory(options: NodeOptions): Memory {
-  const { memoryBytes, region: kind, largePages } = options
+  const { memoryBytes, region: kind, largePages, cas: hasCas } = options
   const wanted = Math.max(memoryBytes * RESERVE_FACTOR, RESERVE_MIN_BYTES)
   const hasReserve = kind === 'mapped' && !largePages
   const reserve = hasReserve ? Math.min(wanted, RESERVE_MAX_BYTES) : memoryBytes
   try {
-    return create(layoutOf(memoryBytes, reserve), options)
+    return create(layoutOf(memoryBytes, { reserveBytes: reserve, hasCas }), options)
   } catch (error) {
     // Address space is limited here (ulimit -v, strict overcommit): then `-m` is all there is.
     if (reserve === memoryBytes || !(error instanceof RegionError)) throw error
-    return create(layoutOf(memoryBytes), options)
+    return create(layoutOf(memoryBytes, { hasCas }), options)
   }
 }
 

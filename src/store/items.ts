@@ -1,11 +1,11 @@
 /**
  * One item in a segment. `item` is a count of 4-byte words from the region's start.
  *
- *   word 0  cas low        1  cas high
- *        2  exptime        unix seconds; 0 never expires
- *        3  last access    unix seconds
- *        4  packed         value size (15 bits) · key size (8) · state (9)
- *        5… [client flags, only if not zero] [value size, only if LARGE] key value
+ *   word 0  exptime        unix seconds; 0 never expires
+ *        1  last access    unix seconds
+ *        2  packed         value size (15 bits) · key size (8) · state (9)
+ *        3  cas low        4  cas high        not in a store without cas (-C)
+ *        …  [client flags, only if not zero] [value size, only if LARGE] key value
  *
  * packed:  31       23 22    15 14           0
  *          [ state  9 ][ key  8 ][ value size 15 ]
@@ -15,10 +15,12 @@
 import { assert } from '../base/assert.ts'
 import { INLINE_VALUE_MAX } from '../base/item-size.ts'
 
-const EXPTIME = 2
-const LAST_ACCESS = 3
-const PACKED = 4
+const EXPTIME = 0
+const LAST_ACCESS = 1
+const PACKED = 2
+const CAS = 3
 const HEADER_WORDS = 5
+const HEADER_WORDS_WITHOUT_CAS = 3
 const VALUE_BITS = 15
 const KEY_BITS = 8
 const VALUE_MASK = 2 ** VALUE_BITS - 1
@@ -45,16 +47,24 @@ export const ItemState = {
 /** What an item is made of, before it is written. */
 export type ItemShape = { keySize: number; valueSize: number; clientFlags: number }
 
-/** Words an item takes that keeps its value inside a segment. */
-export function inlineItemWords(keySize: number, valueSize: number, clientFlags: number): number {
-  return HEADER_WORDS + (clientFlags === 0 ? 0 : 1) + Math.ceil((keySize + valueSize) / 4)
-}
-
 export class Items {
   readonly #words: Uint32Array
+  readonly #headerWords: number
 
-  constructor(words: Uint32Array) {
+  /** @param hasCas false: no item of this store has a cas, and is that much smaller. */
+  constructor(words: Uint32Array, hasCas: boolean) {
     this.#words = words
+    this.#headerWords = hasCas ? HEADER_WORDS : HEADER_WORDS_WITHOUT_CAS
+  }
+
+  get hasCas(): boolean {
+    return this.#headerWords === HEADER_WORDS
+  }
+
+  /** Words an item takes that keeps its value inside a segment. */
+  inlineWords(keySize: number, valueSize: number, clientFlags: number): number {
+    const flags = clientFlags === 0 ? 0 : 1
+    return this.#headerWords + flags + Math.ceil((keySize + valueSize) / 4)
   }
 
   /**
@@ -71,7 +81,7 @@ export class Items {
     words[item + LAST_ACCESS] = now
     const inlineSize = large ? 0 : shape.valueSize
     words[item + PACKED] = (state << STATE_SHIFT) | (shape.keySize << VALUE_BITS) | inlineSize
-    let next = item + HEADER_WORDS
+    let next = item + this.#headerWords
     if (hasFlags) {
       words[next] = shape.clientFlags
       next += 1
@@ -81,22 +91,24 @@ export class Items {
 
   /** A header for room that was reserved and is not used: walks go over it. `size`: words. */
   writeDead(item: number, size: number): void {
-    const payload = (size - HEADER_WORDS) * 4
+    const payload = (size - this.#headerWords) * 4
     const keySize = Math.min(KEY_MASK, payload)
     this.#words[item + PACKED] = (keySize << VALUE_BITS) | (payload - keySize)
   }
 
+  /** Only in a store with cas. Caller holds the bucket lock. */
   setCas(item: number, low: number, high: number): void {
-    this.#words[item] = low
-    this.#words[item + 1] = high
+    this.#words[item + CAS] = low
+    this.#words[item + CAS + 1] = high
   }
 
+  /** 0 in a store without cas. */
   casLow(item: number): number {
-    return this.#words[item]!
+    return this.hasCas ? this.#words[item + CAS]! : 0
   }
 
   casHigh(item: number): number {
-    return this.#words[item + 1]!
+    return this.hasCas ? this.#words[item + CAS + 1]! : 0
   }
 
   exptime(item: number): number {
@@ -152,7 +164,7 @@ export class Items {
 
   clientFlags(item: number): number {
     const has = (this.#words[item + PACKED]! >>> STATE_SHIFT) & ItemState.flags
-    return has === 0 ? 0 : this.#words[item + HEADER_WORDS]!
+    return has === 0 ? 0 : this.#words[item + this.#headerWords]!
   }
 
   keySize(item: number): number {
@@ -163,14 +175,14 @@ export class Items {
     const packed = this.#words[item + PACKED]!
     const state = packed >>> STATE_SHIFT
     if ((state & ItemState.large) === 0) return packed & VALUE_MASK
-    return this.#words[item + HEADER_WORDS + (state & ItemState.flags)]!
+    return this.#words[item + this.#headerWords + (state & ItemState.flags)]!
   }
 
   /** Byte offset of the key. */
   keyAt(item: number): number {
     const state = this.#words[item + PACKED]! >>> STATE_SHIFT
     const extra = (state & ItemState.flags) + ((state & ItemState.large) >> 1)
-    return (item + HEADER_WORDS + extra) * 4
+    return (item + this.#headerWords + extra) * 4
   }
 
   /** Byte offset of the value's first byte. */
@@ -178,17 +190,24 @@ export class Items {
     return this.keyAt(item) + this.keySize(item)
   }
 
+  /** Bytes an item takes, as counted in `bytes`. */
+  countedBytes(item: number): number {
+    if (!this.isLarge(item)) return this.sizeWords(item) * 4
+    return this.valueAt(item) - item * 4 + this.valueSize(item)
+  }
+
   /** Words of an inline item. */
   sizeWords(item: number): number {
     const packed = this.#words[item + PACKED]!
     const flags = (packed >>> STATE_SHIFT) & ItemState.flags
     const payload = (packed & VALUE_MASK) + ((packed >>> VALUE_BITS) & KEY_MASK)
-    return HEADER_WORDS + flags + Math.ceil(payload / 4)
+    return this.#headerWords + flags + Math.ceil(payload / 4)
   }
 }
 
 // Invariants
 assert(HEADER_WORDS * 4 === 20, 'the header is the 20 bytes that the density target counts on')
+assert(HEADER_WORDS - HEADER_WORDS_WITHOUT_CAS === 2, 'a cas is two words')
 assert(INLINE_VALUE_MAX <= VALUE_MASK, 'an inline value size fits its field')
 assert(STATE_SHIFT + 9 === 32, 'the three fields tile the packed word')
 assert(ItemState.binaryKey < 2 ** 9, 'the state bits fit their field')

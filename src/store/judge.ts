@@ -18,8 +18,9 @@ export function judge(items: Items, put: Put, item: number, now: number): Outcom
     : Outcome.exists
 }
 
+/** Never, where items have no cas. */
 export function hasCas(items: Items, item: number, low: number, high: number): boolean {
-  return items.casLow(item) === low && items.casHigh(item) === high
+  return items.hasCas && items.casLow(item) === low && items.casHigh(item) === high
 }
 
 /** Whether the cas that a client holds is older than the item's. 0 is none. */

@@ -86,6 +86,8 @@ export type Layout = {
   readonly segmentCount: number
   /** Segments that there is address space for. */
   readonly segmentCountMax: number
+  /** False (`-C`): items have no cas. */
+  readonly hasCas: boolean
   /** Hash buckets that one segment holds, a power of two. */
   readonly bucketsPerSegment: number
   readonly ttlBucketCount: number
@@ -97,7 +99,10 @@ export type Layout = {
  * @param memoryBytes what `-m` allows, at least 8 MiB; everything the store holds lies in it.
  * @param reserveBytes what it may be raised to later: `-m` itself, if nothing is said.
  */
-export function layoutOf(memoryBytes: number, reserveBytes = memoryBytes): Layout {
+export function layoutOf(
+  memoryBytes: number,
+  { reserveBytes = memoryBytes, hasCas = true }: { reserveBytes?: number; hasCas?: boolean } = {},
+): Layout {
   assert(memoryBytes >= MEMORY_MIN_BYTES, 'a store has at least 8 MiB')
   assert(reserveBytes >= memoryBytes, 'the reserve holds what the store starts with')
   const wanted = 2 ** Math.round(Math.log2(memoryBytes / 1024))
@@ -124,6 +129,7 @@ export function layoutOf(memoryBytes: number, reserveBytes = memoryBytes): Layou
     segmentWords: segmentBytes / 4,
     segmentCount,
     segmentCountMax,
+    hasCas,
     bucketsPerSegment: segmentBytes / BUCKET_BYTES,
     ttlBucketCount,
     chainCount: 2 * ttlBucketCount,

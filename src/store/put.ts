@@ -22,7 +22,7 @@ export function isAppend(mode: number): boolean {
   return mode === append || mode === prepend || mode === appendOrSet || mode === prependOrSet
 }
 
-/** As cas, and what is there keeps its exptime (it may have been touched meanwhile). Internal. */
+/** In the place of what was seen before, and with its exptime (Store.rewrite). Internal. */
 export const REWRITE = 9
 
 export const Outcome = {
@@ -52,7 +52,7 @@ export const STORE_COUNTERS = 8
 
 /**
  * One thing to store. Keys are 1–250 bytes. The cas halves are what an item must have to be
- * replaced (cas modes, REWRITE) or to be appended to (0: anything).
+ * replaced (cas modes) or to be appended to (0: anything).
  */
 export type Put = {
   mode: PutMode | typeof REWRITE

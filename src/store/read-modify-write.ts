@@ -1,18 +1,28 @@
 /**
  * append, prepend, incr and decr: what is stored depends on what was there. Nothing is reserved
  * while a bucket is locked, so: look, unlock, make the new value, and put it in the place of
- * exactly the item that was looked at (by its cas). If that has changed meanwhile, start over.
+ * exactly what was looked at. If that has changed meanwhile, start over.
+ *
+ * Changed is what has another cas (but clients may give two values the same one, and with -C there
+ * is none), what lies elsewhere, what lies in a segment that has been emptied and taken again since
+ * (its sequence tells: in one life of a segment no place is written twice), and, as incr writes
+ * numbers in place, what has other bytes. A number that was changed and changed back is what it
+ * was, to everybody. Large values never change in place.
  */
-import { copyBytes } from '../base/bytes.ts'
+import { copyBytes, equalBytes } from '../base/bytes.ts'
 import { itemSize } from '../base/item-size.ts'
 import { addDelta, readDecimal } from './decimal.ts'
 import { hasCas } from './judge.ts'
-import { Outcome, type Put, PutMode, REWRITE } from './put.ts'
+import { Outcome, type Put, PutMode } from './put.ts'
 import type { Store } from './store.ts'
 
 const NEEDS_ROOM = -1
 
-type Snapshot = {
+/** What an item was when it was looked at. */
+export type Original = {
+  item: number
+  /** Of its segment. */
+  sequence: number
   value: Uint8Array
   clientFlags: number
   exptime: number
@@ -22,6 +32,16 @@ type Snapshot = {
 
 /** What is there is being read by too many. */
 const UNREADABLE = Symbol('unreadable')
+
+/** Caller holds the bucket lock of `item`, which has the original's key. */
+export function isUnchanged(store: Store, item: number, original: Original): boolean {
+  const { bytes, items, segments } = store
+  const sequence = segments.lists.sequence(segments.segmentOf(item))
+  if (item !== original.item || sequence !== original.sequence) return false
+  if (items.hasCas && !hasCas(items, item, original.casLow, original.casHigh)) return false
+  if (items.isLarge(item)) return true
+  return equalBytes(bytes, items.valueAt(item), original.value, 0, original.value.length)
+}
 
 /** append and prepend keep client flags and exptime of what is there. */
 export function concat(store: Store, put: Put, itemSizeMax: number): Outcome {
@@ -46,7 +66,7 @@ export function concat(store: Store, put: Put, itemSizeMax: number): Outcome {
     const { clientFlags, exptime } = old
     const size = { valueAt: 0, valueSize: total }
     const whole = { ...put, ...size, value: joined, clientFlags, exptime, marks: 0 }
-    const outcome = replaceUnchanged(store, whole, old)
+    const outcome = store.rewrite(whole, old)
     store.joinedSize = total
     if (outcome === Outcome.stored) return outcome
     if (outcome === Outcome.noMemory) return Outcome.notStored
@@ -61,7 +81,6 @@ function isAnother(put: Put, old: { casLow: number; casHigh: number }): boolean 
 
 /** In place where the new number is not longer; leaves it in `store.number`. */
 export function addTo(store: Store, put: Put, delta: bigint, up: boolean): Outcome {
-  const { items } = store
   for (;;) {
     const item = store.find(put.key, put.keyAt, put.keySize)
     if (item === 0) {
@@ -69,16 +88,19 @@ export function addTo(store: Store, put: Put, delta: bigint, up: boolean): Outco
       return Outcome.notFound
     }
     const outcome = addInPlace(store, put, item, { delta, up })
-    const old = { casLow: items.casLow(item), casHigh: items.casHigh(item) }
-    const clientFlags = items.clientFlags(item)
-    const exptime = items.exptime(item)
-    store.exptime = exptime
+    store.exptime = store.items.exptime(item)
+    if (outcome !== NEEDS_ROOM) {
+      store.unlock()
+      return outcome
+    }
+    const old = originalOf(store, item)
+    copyInline(store, item, old)
     store.unlock()
-    if (outcome !== NEEDS_ROOM) return outcome
+    const { clientFlags, exptime } = old
     const value = Buffer.from(store.number.toString(), 'latin1')
     const size = { valueAt: 0, valueSize: value.length }
     const longer = { ...put, ...size, value, clientFlags, exptime, marks: 0 }
-    const done = replaceUnchanged(store, longer, old)
+    const done = store.rewrite(longer, old)
     if (done !== Outcome.exists) return done
   }
 }
@@ -110,23 +132,16 @@ function addInPlace(
 }
 
 /** A copy of what is there, or undefined when nothing is. */
-function snapshot(store: Store, put: Put): Snapshot | undefined | typeof UNREADABLE {
+function snapshot(store: Store, put: Put): Original | undefined | typeof UNREADABLE {
   const { items, large, largeSegments } = store
   const item = store.find(put.key, put.keyAt, put.keySize)
   if (item === 0) {
     store.unlock()
     return undefined
   }
-  const size = items.valueSize(item)
-  const copy = {
-    value: new Uint8Array(size),
-    clientFlags: items.clientFlags(item),
-    exptime: items.exptime(item),
-    casLow: items.casLow(item),
-    casHigh: items.casHigh(item),
-  }
+  const copy = originalOf(store, item)
   if (!items.isLarge(item)) {
-    copyBytes(copy.value, 0, store.bytes, items.valueAt(item), size)
+    copyInline(store, item, copy)
     store.unlock()
     return copy
   }
@@ -134,16 +149,25 @@ function snapshot(store: Store, put: Put): Snapshot | undefined | typeof UNREADA
   const pinned = largeSegments.pin(head)
   store.unlock()
   if (!pinned) return UNREADABLE
-  large.read(head, 0, copy.value, 0, size)
+  large.read(head, 0, copy.value, 0, copy.value.length)
   largeSegments.unpin(head)
   return copy
 }
 
-/** Puts a value in the place of exactly the one that had this cas; `exists`: it has changed. */
-function replaceUnchanged(
-  store: Store,
-  put: Put,
-  old: { casLow: number; casHigh: number },
-): Outcome {
-  return store.put({ ...put, mode: REWRITE, casLow: old.casLow, casHigh: old.casHigh })
+/** All of it but for the value's bytes. Caller holds the item's bucket lock. */
+function originalOf({ items, segments }: Store, item: number): Original {
+  return {
+    item,
+    sequence: segments.lists.sequence(segments.segmentOf(item)),
+    value: new Uint8Array(items.valueSize(item)),
+    clientFlags: items.clientFlags(item),
+    exptime: items.exptime(item),
+    casLow: items.casLow(item),
+    casHigh: items.casHigh(item),
+  }
+}
+
+/** Caller holds the item's bucket lock. */
+function copyInline({ bytes, items }: Store, item: number, { value }: Original): void {
+  copyBytes(value, 0, bytes, items.valueAt(item), value.length)
 }

@@ -8,11 +8,12 @@
  */
 import { copyBytes } from '../base/bytes.ts'
 import { INLINE_VALUE_MAX } from '../base/item-size.ts'
+import { CasCounter } from './cas-counter.ts'
 import { Eviction } from './eviction.ts'
 import { type KeyHash, seededHash } from './hash.ts'
 import { FREQUENCY_MAX, HashIndex, NO_SLOT } from './hash-index.ts'
 import { growIndex } from './index-growth.ts'
-import { inlineItemWords, Items } from './items.ts'
+import { Items } from './items.ts'
 import { inherit, judge } from './judge.ts'
 import { LargeSegments } from './large-segments.ts'
 import { LargeValues } from './large-values.ts'
@@ -23,7 +24,8 @@ import { NO_SEGMENT, Segments } from './segments.ts'
 import { Tally } from './tally.ts'
 import { Part, TtlBuckets } from './ttl-buckets.ts'
 import { isAppend, Miss, Outcome, type Put, PutMode, type StoreOptions } from './put.ts'
-import { addTo, concat } from './read-modify-write.ts'
+import { REWRITE } from './put.ts'
+import { addTo, concat, isUnchanged, type Original } from './read-modify-write.ts'
 
 /** Reads that are counted one by one. */
 const FREQUENCY_EXACT = 16
@@ -52,7 +54,6 @@ export class Store {
   /** After an append or a prepend that stored: the size of the whole value. */
   joinedSize = 0
 
-  readonly #region: Region
   readonly #words: Uint32Array
   readonly #hash: KeyHash
   readonly #growHash: KeyHash
@@ -61,15 +62,15 @@ export class Store {
   readonly #itemSizeMax: number
   readonly #evict: boolean
   readonly #random: () => number
-  readonly #casScratch = new BigUint64Array(1)
-  readonly #casHalves = new Uint32Array(this.#casScratch.buffer)
+  readonly #cas: CasCounter
+  #original: Original | undefined
   #bucket = 0
   #slot = NO_SLOT
 
   constructor(region: Region, layout: Layout, options: StoreOptions) {
     const { words } = region
-    this.#region = region
     this.#words = words
+    this.#cas = new CasCounter(region.longs)
     this.bytes = region.bytes
     this.layout = layout
     this.tally = new Tally(options.counters, words)
@@ -77,7 +78,7 @@ export class Store {
     this.#evict = options.evict
     this.#random = options.random ?? Math.random
     this.locks = new Locks(words, region.yieldCpu)
-    this.items = new Items(words)
+    this.items = new Items(words, layout.hasCas)
     this.segments = new Segments(words, this.locks, layout)
     this.index = new HashIndex(region, this.items, this.locks, layout)
     this.largeSegments = new LargeSegments(words, this.locks, this.segments)
@@ -104,7 +105,7 @@ export class Store {
     const locks = new Locks(region.words, region.yieldCpu)
     const segments = new Segments(region.words, locks, layout)
     segments.supply.format()
-    const index = new HashIndex(region, new Items(region.words), locks, layout)
+    const index = new HashIndex(region, new Items(region.words, layout.hasCas), locks, layout)
     index.format(segments.takeForIndex())
     index.overflow.addSegment(segments.takeForIndex())
   }
@@ -185,7 +186,7 @@ export class Store {
     }
     growIndex(this.index, this.#eviction, this.#growHash)
     this.#eviction.workAhead()
-    const size = inlineItemWords(put.keySize, put.valueSize, put.clientFlags)
+    const size = this.items.inlineWords(put.keySize, put.valueSize, put.clientFlags)
     const item = this.#reserve(size, this.#probation(put.exptime))
     if (item === 0) return this.#outOfMemory(put)
     this.#writeItem(item, put)
@@ -221,9 +222,11 @@ export class Store {
    * bucket lock.
    */
   stampCas(item: number, low: number, high: number): void {
-    this.casLow = low
-    this.casHigh = high
-    if (low === 0 && high === 0) this.#nextCas()
+    if (!this.items.hasCas) return
+    const isNext = low === 0 && high === 0
+    if (isNext) this.#cas.take()
+    this.casLow = isNext ? this.#cas.low : low
+    this.casHigh = isNext ? this.#cas.high : high
     this.items.setCas(item, this.casLow, this.casHigh)
   }
 
@@ -233,6 +236,14 @@ export class Store {
     if (item !== 0) this.removeFound()
     this.unlock()
     return item !== 0
+  }
+
+  /** Puts a value in the place of exactly what was seen before; `exists`: it has changed. */
+  rewrite(put: Put, original: Original): Outcome {
+    this.#original = original
+    const outcome = this.put({ ...put, mode: REWRITE })
+    this.#original = undefined
+    return outcome
   }
 
   /** Adds to or takes from a value that is a number; leaves the result in `number`. */
@@ -274,12 +285,6 @@ export class Store {
     return (this.index.bucketCount + this.index.overflow.usedCount) * BUCKET_BYTES
   }
 
-  /** Bytes an item takes, as counted in `bytes`. */
-  itemBytes(item: number): number {
-    if (!this.items.isLarge(item)) return this.items.sizeWords(item) * 4
-    return this.items.valueAt(item) - item * 4 + this.items.valueSize(item)
-  }
-
   #findLocked(key: Uint8Array, keyAt: number, keySize: number): number {
     this.miss = Miss.absent
     const slot = this.index.find(this.#bucket, this.#hash, key, keyAt, keySize)
@@ -293,10 +298,15 @@ export class Store {
     return 0
   }
 
+  #judge(put: Put, item: number): Outcome {
+    if (put.mode !== REWRITE || item === 0) return judge(this.items, put, item, this.now)
+    return isUnchanged(this, item, this.#original!) ? Outcome.stored : Outcome.exists
+  }
+
   /** Saves the room of a put that could not succeed anyway; judged again when it is linked. */
   #wouldStore(put: Put): Outcome {
     const item = this.find(put.key, put.keyAt, put.keySize)
-    const verdict = judge(this.items, put, item, this.now)
+    const verdict = this.#judge(put, item)
     this.unlock()
     return verdict
   }
@@ -322,7 +332,7 @@ export class Store {
   /** `size`: words of an inline item, 0 for a large one. */
   #link(put: Put, item: number, size: number): Outcome {
     const found = this.find(put.key, put.keyAt, put.keySize)
-    let verdict = judge(this.items, put, found, this.now)
+    let verdict = this.#judge(put, found)
     if (verdict === Outcome.stored) {
       if (put.mode > PutMode.cas) inherit(this.items, put, item, found)
       if (!this.#linkLocked(put, item, size)) verdict = Outcome.noMemory
@@ -345,7 +355,7 @@ export class Store {
     if (size > 0) this.segments.addLive(item, size)
     else this.largeSegments.queue(this.large.headOf(item), this.#probation(exptime))
     this.segments.noteExptime(item, exptime)
-    this.tally.linked(this.itemBytes(item))
+    this.tally.linked(this.items.countedBytes(item))
     return true
   }
 
@@ -365,7 +375,7 @@ export class Store {
   }
 
   #unlinkItem(item: number): void {
-    this.tally.unlinked(this.itemBytes(item))
+    this.tally.unlinked(this.items.countedBytes(item))
     if (this.items.isLarge(item)) this.largeSegments.unlink(this.large.headOf(item))
     else this.segments.removeLive(item, this.items.sizeWords(item))
   }
@@ -382,12 +392,5 @@ export class Store {
   #outOfMemory(put: Put): Outcome {
     if (put.mode === PutMode.set) this.remove(put.key, put.keyAt, put.keySize)
     return Outcome.noMemory
-  }
-
-  #nextCas(): void {
-    const before = Atomics.add(this.#region.longs, SuperWord.cas / 2, 1n)
-    this.#casScratch[0] = before + 1n
-    this.casLow = this.#casHalves[0]!
-    this.casHigh = this.#casHalves[1]!
   }
 }

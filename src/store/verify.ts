@@ -49,7 +49,7 @@ function walkIndex(store: Store, words: Uint32Array, faults: string[]): Linked {
       const segment = segments.segmentOf(item)
       checkPlace(store, item, key, faults)
       linked.items += 1
-      linked.bytes += store.itemBytes(item)
+      linked.bytes += items.countedBytes(item)
       linked.liveItems.set(segment, (linked.liveItems.get(segment) ?? 0) + 1)
     })
   }

@@ -25,6 +25,8 @@ export type Operation =
   | { kind: 'touch'; key: string; lifetime: number }
   | { kind: 'flush'; delay: number }
   | { kind: 'tick'; seconds: number }
+  | { kind: 'reclaim' }
+  | { kind: 'limit'; megabytes: number }
 
 /** Of every size that is a border: one byte, words, the longest; and one that looks like another. */
 const keyPool = ['a', 'b', 'ab', 'abc', 'abcd', 'k'.repeat(249), 'k'.repeat(250), '\x00\xff\r']
@@ -85,6 +87,14 @@ export const operations: fc.Arbitrary<Operation> = fc.oneof(
       seconds: fc.constantFrom(0, 1, 2, 29, 30, 999),
     }),
   },
+  { weight: 1, arbitrary: fc.constant({ kind: 'reclaim' as const }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('limit' as const),
+      megabytes: fc.constantFrom(7, 8, 9, 12, 16, 17),
+    }),
+  },
 )
 
 type Entry = {
@@ -104,11 +114,14 @@ export class StoreModel {
   #flushPoint = 0n
   #flushAt = 0
   #totalItems = 0
+  readonly #hasCas: boolean
   #reclaimed = 0
   #expiredUnfetched = 0
 
-  constructor(now: number) {
+  /** @param hasCas false: as with -C. */
+  constructor(now: number, hasCas = true) {
     this.#now = now
+    this.#hasCas = hasCas
   }
 
   keys(): readonly string[] {
@@ -116,13 +129,14 @@ export class StoreModel {
   }
 
   casOf(key: string): bigint {
-    return this.#entries.get(key)?.cas ?? 1n
+    // Without cas all items have the same, and it fits none.
+    return this.#hasCas ? (this.#entries.get(key)?.cas ?? 1n) : 0n
   }
 
   read(key: string): Entry | undefined {
     const entry = this.#find(key)
     if (entry) entry.fetched = true
-    return entry && { ...entry }
+    return entry && { ...entry, cas: this.#hasCas ? entry.cas : 0n }
   }
 
   put(put: Put): Outcome {
@@ -140,12 +154,20 @@ export class StoreModel {
         return found ? this.#link(key, fresh) : Outcome.notStored
       case PutMode.cas: {
         if (!found) return Outcome.notFound
-        const same = found.cas === BigInt(put.casHigh) * 2n ** 32n + BigInt(put.casLow)
-        return same ? this.#link(key, fresh) : Outcome.exists
+        const same = found.cas === casOf(put)
+        return same && this.#hasCas ? this.#link(key, fresh) : Outcome.exists
+      }
+      case PutMode.casOrOlder: {
+        if (!found) return Outcome.notFound
+        const cas = casOf(put)
+        if (!this.#hasCas || cas > found.cas || cas === 0n) return Outcome.exists
+        return this.#link(key, cas === found.cas ? fresh : { ...fresh, exptime: found.exptime })
       }
       default: {
-        if (!found) return Outcome.notStored
-        const parts = put.mode === PutMode.append ? [found.value, given] : [given, found.value]
+        const isAppend = put.mode === PutMode.append || put.mode === PutMode.appendOrSet
+        const orSet = put.mode === PutMode.appendOrSet || put.mode === PutMode.prependOrSet
+        if (!found) return orSet ? this.#link(key, fresh) : Outcome.notStored
+        const parts = isAppend ? [found.value, given] : [given, found.value]
         const value = Buffer.concat(parts)
         const counted = 48 + 8 + key.length + 1 + (found.clientFlags ? 4 : 0) + value.length + 2
         if (counted > ITEM_SIZE_MAX) return Outcome.notStored
@@ -198,9 +220,17 @@ export class StoreModel {
     if (this.#flushAt !== 0 && this.#now >= this.#flushAt) this.flush(0)
   }
 
+  /** The reclaimer has been round: nothing that is due is left. It does not look for the flushed. */
+  reclaim(): void {
+    for (const [key, entry] of this.#entries) {
+      if (entry.exptime !== 0 && entry.exptime <= this.#now) this.#find(key)
+    }
+  }
+
   counters(): Record<string, number> {
     let bytes = 0
-    for (const [key, entry] of this.#entries) bytes += bytesOf(key.length, entry)
+    const header = this.#hasCas ? 20 : 12
+    for (const [key, entry] of this.#entries) bytes += bytesOf(header, key.length, entry)
     return {
       currItems: this.#entries.size,
       totalItems: this.#totalItems,
@@ -232,8 +262,12 @@ export class StoreModel {
   }
 }
 
-function bytesOf(keySize: number, { value, clientFlags }: Entry): number {
-  const header = 20 + (clientFlags === 0 ? 0 : 4)
+function casOf(put: Put): bigint {
+  return BigInt(put.casHigh) * 2n ** 32n + BigInt(put.casLow)
+}
+
+function bytesOf(fixed: number, keySize: number, { value, clientFlags }: Entry): number {
+  const header = fixed + (clientFlags === 0 ? 0 : 4)
   if (value.length > INLINE_MAX) return header + 4 + keySize + value.length
   return header + 4 * Math.ceil((keySize + value.length) / 4)
 }

@@ -5,20 +5,36 @@
  */
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { layoutOf } from '../../src/store/layout.ts'
-import { createRegion } from '../../src/store/region.ts'
+import { Eviction } from '../../src/store/eviction.ts'
+import { type Layout, layoutOf } from '../../src/store/layout.ts'
+import { LimitOutcome, MemoryLimit } from '../../src/store/memory-limit.ts'
+import { Reclaimer } from '../../src/store/reclaimer.ts'
+import { createRegion, type Region } from '../../src/store/region.ts'
+import type { Store } from '../../src/store/store.ts'
 import { PutMode, StoreCounter } from '../../src/store/put.ts'
 import { farLayout, MIB, NOW, read, storeOn, type TestStore, wipe } from '../unit/store/support.ts'
 import { putOf, valueOf } from '../unit/store/support.ts'
 import { type Operation, operations, StoreModel } from './store-model.ts'
 
-const near = layoutOf(8 * MIB)
+const reserveBytes = 16 * MIB
+const near = layoutOf(8 * MIB, { reserveBytes })
+const withoutCas = layoutOf(8 * MIB, { reserveBytes, hasCas: false })
 const GIB = 1024 * MIB
 
+type Place = {
+  name: string
+  kind: Region['kind']
+  layout: Layout
+  runs: number
+  evict?: boolean
+}
+
 /** Memory kinds, and segments on both sides of where 32 bits of bytes and of words end. */
-const places = [
+const places: readonly Place[] = [
   { name: 'shared memory', kind: 'shared', layout: near, runs: 500 },
   { name: 'mapped memory', kind: 'mapped', layout: near, runs: 500 },
+  { name: 'without cas', kind: 'mapped', layout: withoutCas, runs: 300 },
+  { name: 'without evictions', kind: 'mapped', layout: near, runs: 300, evict: false },
   { name: 'segments over 5 GiB', kind: 'mapped', layout: farLayout(near, 5 * GIB), runs: 300 },
   {
     name: 'segments on both sides of 16 GiB',
@@ -26,17 +42,23 @@ const places = [
     layout: farLayout(near, 16 * GIB - 20 * near.segmentBytes),
     runs: 300,
   },
-] as const
+]
 
-describe.each(places)('the store agrees with its model, $name', ({ kind, layout, runs }) => {
+describe.each(places)('the store agrees with its model, $name', place => {
+  const { kind, layout, runs, evict = true } = place
   const region = createRegion(layout.totalBytes, kind)
   test('all operations', () => {
     fc.assert(
       fc.property(fc.array(operations, { minLength: 1, maxLength: 120 }), list => {
         wipe(region, layout)
-        const made = storeOn(region, layout)
-        const model = new StoreModel(NOW)
-        for (const operation of list) run(made, model, operation)
+        const made = storeOn(region, layout, { evict })
+        const model = new StoreModel(NOW, layout.hasCas)
+        const background = new Background(made, evict)
+        for (const operation of list) {
+          if (operation.kind === 'reclaim') background.reclaim(model)
+          else if (operation.kind === 'limit') background.limit(operation.megabytes)
+          else run(made, model, operation)
+        }
         checkAll(made, model)
         made.verify()
       }),
@@ -45,14 +67,52 @@ describe.each(places)('the store agrees with its model, $name', ({ kind, layout,
   })
 })
 
-function run(made: TestStore, model: StoreModel, operation: Operation): void {
+type Foreground = Exclude<Operation, { kind: 'reclaim' | 'limit' }>
+
+/** What a node's main thread does, as a thread of its own, but at once. */
+class Background {
+  readonly #store: Store
+  readonly #reclaimer: Reclaimer
+  readonly #eviction: Eviction
+  readonly #limit: MemoryLimit
+
+  readonly #made: TestStore
+
+  constructor(made: TestStore, evict: boolean) {
+    this.#made = made
+    this.#store = made.another()
+    this.#reclaimer = new Reclaimer(this.#store, () => 0)
+    this.#eviction = new Eviction(this.#store, this.#store.newHash(), { evict })
+    this.#limit = new MemoryLimit(this.#store, made.region)
+  }
+
+  reclaim(model: StoreModel): void {
+    // An open segment is sealed in the first round, and let into in the second.
+    for (let round = 0; round < 2; round += 1) {
+      expect(this.#reclaimer.slice(this.#made.store.now, 1)).toBe(true)
+    }
+    model.reclaim()
+  }
+
+  limit(megabytes: number): void {
+    const possible = megabytes >= 8 && megabytes <= 16
+    const outcome = this.#limit.set(megabytes)
+    expect(outcome === LimitOutcome.done).toBe(possible)
+    this.#store.tick(this.#made.store.now)
+    expect(this.#limit.slice(this.#eviction, () => 0, 1)).toBe(true)
+  }
+}
+
+function run(made: TestStore, model: StoreModel, operation: Foreground): void {
   const { store } = made
   switch (operation.kind) {
     case 'put': {
       const { key, size, seed, mode, clientFlags } = operation
       const value = operation.text === undefined ? valueOf(seed, size) : Buffer.from(operation.text)
       const exptime = operation.lifetime === 0 ? 0 : store.now + operation.lifetime
-      const cas = mode === PutMode.cas && operation.rightCas ? model.casOf(key) : BigInt(seed)
+      const isCas = mode === PutMode.cas || mode === PutMode.casOrOlder
+      const someCas = operation.rightCas ? model.casOf(key) : BigInt(seed)
+      const cas = isCas ? someCas : 0n
       const put = putOf(key, value, { mode, clientFlags, exptime, cas })
       expect(store.put(put), describeOperation(operation)).toBe(model.put(put))
       return
@@ -91,7 +151,7 @@ function run(made: TestStore, model: StoreModel, operation: Operation): void {
   }
 }
 
-function describeOperation(operation: Operation): string {
+function describeOperation(operation: Foreground): string {
   return JSON.stringify(operation, (_, value) => (typeof value === 'bigint' ? `${value}` : value))
 }
 

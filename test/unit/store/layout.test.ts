@@ -66,7 +66,7 @@ describe('layoutOf()', () => {
     for (const memoryBytes of [8 * MIB, 64 * MIB, 1000 * MIB, 64 * GIB]) {
       const plain = layoutOf(memoryBytes)
       for (const factor of [1, 2, 4, 128]) {
-        const layout = layoutOf(memoryBytes, memoryBytes * factor)
+        const layout = layoutOf(memoryBytes, { reserveBytes: memoryBytes * factor })
         const { segmentCount, segmentCountMax, segmentBytes, segmentsWord } = layout
         expect(segmentCount).toBe(plain.segmentCount)
         expect(segmentBytes).toBe(plain.segmentBytes)
@@ -78,7 +78,9 @@ describe('layoutOf()', () => {
         expect(layout.totalBytes).toBeLessThanOrEqual(memoryBytes * factor)
       }
     }
-    expect(() => layoutOf(16 * MIB, 8 * MIB)).toThrow('the reserve holds what the store starts')
+    expect(() => layoutOf(16 * MIB, { reserveBytes: 8 * MIB })).toThrow(
+      'the reserve holds what the store starts',
+    )
   })
 
   test('refuses less than 8 MiB', () => {

@@ -312,7 +312,7 @@ test('segments that are given back are nobody’s: their memory is zero', () => 
 })
 
 test('address space beyond the limit costs nothing until it is used', () => {
-  const layout = layoutOf(8 * MIB, 4096 * MIB)
+  const layout = layoutOf(8 * MIB, { reserveBytes: 4096 * MIB })
   const region = createRegion(layout.totalBytes, 'mapped')
   expect(layout.segmentCount).toBe(layoutOf(8 * MIB).segmentCount)
   Store.format(region, layout, SEED)

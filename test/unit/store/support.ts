@@ -31,6 +31,8 @@ export type TestStoreOptions = {
   reserveBytes?: number
   kind?: 'mapped' | 'shared'
   evict?: boolean
+  /** False: as with -C. */
+  hasCas?: boolean
   itemSizeMax?: number
   /** Byte offset at which segments begin, instead of right behind the index. */
   segmentsAt?: number
@@ -46,7 +48,8 @@ export function farLayout(layout: Layout, segmentsAt: number): Layout {
 }
 
 export function makeStore(options: TestStoreOptions = {}): TestStore {
-  const near = layoutOf(options.memoryBytes ?? 8 * MIB, options.reserveBytes)
+  const { memoryBytes = 8 * MIB, reserveBytes = memoryBytes, hasCas = true } = options
+  const near = layoutOf(memoryBytes, { reserveBytes, hasCas })
   const layout = options.segmentsAt === undefined ? near : farLayout(near, options.segmentsAt)
   const region = createRegion(layout.totalBytes, options.kind ?? 'shared')
   return storeOn(region, layout, options)
