@@ -116,6 +116,10 @@ export class HashIndex {
     this.#locks.unlock(bucket + LOCK)
   }
 
+  lockWord(bucket: number): number {
+    return bucket + LOCK
+  }
+
   isLocked(bucket: number): boolean {
     return Atomics.load(this.#words, bucket + LOCK) !== 0
   }

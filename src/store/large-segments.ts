@@ -11,7 +11,7 @@ import type { Locks } from './locks.ts'
 import { MetaWord, NO_SEGMENT, type SegmentLists, SegmentState } from './segment-lists.ts'
 import type { Segments } from './segments.ts'
 
-const { state: STATE, liveItems: LIVE_ITEMS, body: BODY, pins: PINS } = MetaWord
+const { liveItems: LIVE_ITEMS, body: BODY, pins: PINS } = MetaWord
 const UNLINKED = 2 ** 31
 
 export class LargeSegments {
@@ -116,7 +116,7 @@ export class LargeSegments {
   finishEvicting(head: number): void {
     this.#locks.lock(SuperWord.segmentLock)
     if (this.#segments.state(head) === SegmentState.abandoned) this.#free(head)
-    else this.#words[this.#lists.meta(head) + STATE] = SegmentState.large
+    else this.#lists.setState(head, SegmentState.large)
     this.#locks.unlock(SuperWord.segmentLock)
   }
 
@@ -141,7 +141,7 @@ export class LargeSegments {
       this.#locks.unlock(SuperWord.segmentLock)
       return
     }
-    this.#words[this.#lists.meta(head) + STATE] = SegmentState.queued
+    this.#lists.setState(head, SegmentState.queued)
     this.#locks.unlock(SuperWord.segmentLock)
     this.#segments.noteExptime(this.#segments.firstWord(head), exptime)
   }
@@ -150,7 +150,7 @@ export class LargeSegments {
     this.#locks.lock(SuperWord.segmentLock)
     const state = this.#segments.state(head)
     if (state === SegmentState.evicting || state === SegmentState.reclaiming) {
-      this.#words[this.#lists.meta(head) + STATE] = SegmentState.abandoned
+      this.#lists.setState(head, SegmentState.abandoned)
     } else {
       if (state === SegmentState.queued) this.#lists.unqueue(head)
       this.#free(head)

@@ -1,5 +1,6 @@
 /**
- * Locks are words of the region: 0 free, 1 held.
+ * Locks are words of the region: 0 free, else held: 1, or who holds it where locks are checked
+ * (checks.ts, which tests all of this while they run).
  *
  * Which lock guards what:
  *   bucket lock    one a main bucket: its slots, its overflow chain, header words and value bytes

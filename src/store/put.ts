@@ -88,4 +88,6 @@ export type StoreOptions = EvictionOptions & {
   random?: () => number
   /** This thread's counters, STORE_COUNTERS long. */
   counters: Float64Array
+  /** Assertion mode, for tests (checks.ts). */
+  checked?: boolean
 }

@@ -122,13 +122,18 @@ export class SegmentLists {
     this.#words[word] = chain + 1
   }
 
+  /** Under the segment lock, as everything that follows here but for what only reads. */
+  setState(segment: number, state: number): void {
+    this.#words[this.meta(segment) + MetaWord.state] = state
+  }
+
   /** Puts a segment at the young end of the chain it is assigned to. */
   enqueue(segment: number): void {
     const words = this.#words
     const meta = this.meta(segment)
     const at = SuperWord.chains + this.chainOf(segment) * CHAIN_WORDS
     const tail = words[at + ChainWord.tail]!
-    words[meta + MetaWord.state] = SegmentState.queued
+    this.setState(segment, SegmentState.queued)
     words[meta + MetaWord.next] = 0
     words[meta + MetaWord.previous] = tail
     if (tail === 0) words[at + ChainWord.head] = segment + 1
@@ -154,7 +159,7 @@ export class SegmentLists {
     // Sealed, so that a thread that still holds this segment's number from before reserves nothing.
     Atomics.store(words, meta + MetaWord.tail, Tail.sealed)
     this.assign(segment, -1)
-    words[meta + MetaWord.state] = SegmentState.free
+    this.setState(segment, SegmentState.free)
     words[meta + MetaWord.liveItems] = 0
     words[meta + MetaWord.liveWords] = 0
     words[meta + MetaWord.body] = 0
@@ -172,7 +177,7 @@ export class SegmentLists {
     const meta = this.meta(segment)
     words[SuperWord.freeHead] = words[meta + MetaWord.next]!
     words[SuperWord.freeCount] = words[SuperWord.freeCount]! - 1
-    words[meta + MetaWord.state] = state
+    this.setState(segment, state)
     // What a flush spares is what was taken after it.
     const sequence = this.lastSequence + 1
     this.#doubles[SuperWord.sequence / 2] = sequence

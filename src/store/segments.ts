@@ -269,7 +269,7 @@ export class Segments {
     const may = state === SegmentState.queued && this.writers(segment) === 0
     if (may) {
       const meta = this.lists.meta(segment)
-      this.#words[meta + STATE] = SegmentState.reclaiming
+      this.lists.setState(segment, SegmentState.reclaiming)
       // What is touched from now on lowers it again; what the walk finds is added behind it.
       Atomics.store(this.#words, meta + LEAST, NEVER)
     }
@@ -281,7 +281,7 @@ export class Segments {
   finishReclaiming(segment: number, least: number): void {
     this.#lower(this.lists.meta(segment) + LEAST, least)
     this.#locks.lock(SuperWord.segmentLock)
-    this.#words[this.lists.meta(segment) + STATE] = SegmentState.queued
+    this.lists.setState(segment, SegmentState.queued)
     if (this.#isDead(segment)) {
       this.lists.unqueue(segment)
       this.lists.pushFree(segment)
@@ -334,7 +334,7 @@ export class Segments {
 
   #take(segment: number): void {
     this.lists.unqueue(segment)
-    this.#words[this.lists.meta(segment) + STATE] = SegmentState.evicting
+    this.lists.setState(segment, SegmentState.evicting)
   }
 
   #lower(word: number, value: number): void {

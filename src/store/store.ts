@@ -9,6 +9,7 @@
 import { copyBytes } from '../base/bytes.ts'
 import { INLINE_VALUE_MAX } from '../base/item-size.ts'
 import { CasCounter } from './cas-counter.ts'
+import { watch } from './checks.ts'
 import { Eviction } from './eviction.ts'
 import { type KeyHash, seededHash } from './hash.ts'
 import { FREQUENCY_MAX, HashIndex, NO_SLOT } from './hash-index.ts'
@@ -93,6 +94,7 @@ export class Store {
     this.#hash = seededHash(words)
     this.#growHash = seededHash(words)
     this.#eviction = new Eviction(this, seededHash(words), options)
+    if (options.checked) watch(this, words)
   }
 
   /**

@@ -51,7 +51,7 @@ describe.each(places)('the store agrees with its model, $name', place => {
     fc.assert(
       fc.property(fc.array(operations, { minLength: 1, maxLength: 120 }), list => {
         wipe(region, layout)
-        const made = storeOn(region, layout, { evict })
+        const made = storeOn(region, layout, { evict, checked: true })
         const model = new StoreModel(NOW, layout.hasCas)
         const background = new Background(made, evict)
         for (const operation of list) {

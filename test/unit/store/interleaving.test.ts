@@ -8,7 +8,7 @@ import { Outcome, PutMode } from '../../../src/store/put.ts'
 import { NO_SEGMENT, SegmentState } from '../../../src/store/segments.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { makeStore, NOW, peek, putOf, read, readText, setOf } from './support.ts'
-import { type TestStore, valueOf } from './support.ts'
+import { type TestStore, type TestStoreOptions, valueOf } from './support.ts'
 
 /** 13 MB of the smallest values that a flood is made of, into memory of 8 MB. */
 const FLOOD = 1_500
@@ -16,6 +16,11 @@ const FLOOD = 1_500
 /** Fills memory several times over; whatever is there and unprotected goes. */
 function flood(store: Store, size = 9_000): void {
   for (let i = 0; i < FLOOD; i += 1) setOf(store, `flood-${i}`, valueOf(i, size))
+}
+
+/** A thread that loses the processor where it may not be is found out too. */
+function makeChecked(options: TestStoreOptions = {}): TestStore {
+  return makeStore({ ...options, checked: true })
 }
 
 type Hook = (store: Store, run: () => void) => void
@@ -52,7 +57,7 @@ const steps: Record<string, Hook> = {
 
 describe.each(Object.keys(steps))('a writer loses the processor %s', step => {
   test('a flood by another thread neither frees its segment nor mixes values', () => {
-    const made = makeStore()
+    const made = makeChecked()
     const other = made.another()
     const { store } = made
     setOf(store, 'mine', 'old')
@@ -85,7 +90,7 @@ describe.each(Object.keys(steps))('a writer loses the processor %s', step => {
   })
 
   test('a flood of large values leaves it alone too', () => {
-    const made = makeStore()
+    const made = makeChecked()
     const other = made.another()
     steps[step]!(made.store, () => {
       for (let i = 0; i < 200; i += 1) setOf(other, `large-${i}`, valueOf(i, 150_000))
@@ -98,7 +103,7 @@ describe.each(Object.keys(steps))('a writer loses the processor %s', step => {
   })
 
   test('another thread storing the same key: one of both values, whole', () => {
-    const made = makeStore()
+    const made = makeChecked()
     const other = made.another()
     steps[step]!(made.store, () => setOf(other, 'mine', valueOf(2, 3_000)))
     setOf(made.store, 'mine', valueOf(1, 5_000))
@@ -110,7 +115,7 @@ describe.each(Object.keys(steps))('a writer loses the processor %s', step => {
 })
 
 test('a segment whose number a writer still holds may be freed and used again', () => {
-  const made = makeStore()
+  const made = makeChecked()
   const other = made.another()
   const { words } = made.region
   setOf(made.store, 'mine', 'old')
@@ -135,19 +140,19 @@ test('a segment whose number a writer still holds may be freed and used again', 
 })
 
 function makeLarge(): { made: TestStore; other: Store; value: Buffer } {
-  const made = makeStore()
+  const made = makeChecked()
   const value = valueOf(1, 200_000)
   setOf(made.store, 'large', value)
   return { made, other: made.another(), value }
 }
 
 /** Of the chain in which everything begins that never expires. */
-function openWordOf(made: ReturnType<typeof makeStore>): number {
+function openWordOf(made: TestStore): number {
   return made.store.segments.lists.openWord(0)
 }
 
 test('a segment that was sealed with room left takes nothing more', () => {
-  const made = makeStore()
+  const made = makeChecked()
   const other = made.another()
   const { words } = made.region
   const openWord = openWordOf(made)
@@ -171,7 +176,7 @@ test('a segment that was sealed with room left takes nothing more', () => {
 })
 
 test('a writer keeps its sealed segment although all that lives in it goes', () => {
-  const made = makeStore()
+  const made = makeChecked()
   const other = made.another()
   setOf(made.store, 'neighbour', 'x')
   const segment = made.region.words[openWordOf(made)]! - 1
@@ -219,10 +224,11 @@ describe('a large value', () => {
 
   test('unpinned for the last time while it is being evicted is freed once', () => {
     const { made, other } = makeLarge()
-    const head = other.large.headOf(other.find(Buffer.from('large'), 0, 5))
-    other.unlock()
+    let head = NO_SEGMENT
     around(made.store.segments, 'isLarge', 'after', () => {
+      head = other.large.headOf(other.find(Buffer.from('large'), 0, 5))
       expect(other.largeSegments.pin(head)).toBe(true)
+      other.unlock()
     })
     around(made.store.largeSegments, 'finishEvicting', 'before', () =>
       other.largeSegments.unpin(head),
@@ -232,7 +238,7 @@ describe('a large value', () => {
   })
 
   test('filled while others flood memory is private and stays whole', () => {
-    const made = makeStore()
+    const made = makeChecked()
     const other = made.another()
     const value = valueOf(9, 300_000)
     const put = putOf('private', value)
@@ -256,7 +262,7 @@ describe.each(withAndWithoutCas)('read, modify, write ($name)', ({ hasCas }) => 
   const append = { mode: PutMode.append }
 
   test('an append starts over when another thread has changed the value', () => {
-    const made = makeStore({ hasCas })
+    const made = makeChecked({ hasCas })
     const other = made.another()
     setOf(made.store, 'a', 'one')
     around(made.store.segments, 'reserve', 'before', () => setOf(other, 'a', 'two'))
@@ -265,7 +271,7 @@ describe.each(withAndWithoutCas)('read, modify, write ($name)', ({ hasCas }) => 
   })
 
   test('an append is not stored when another thread has deleted or flushed the value', () => {
-    const made = makeStore({ hasCas })
+    const made = makeChecked({ hasCas })
     const other = made.another()
     setOf(made.store, 'a', 'one')
     around(made.store.segments, 'reserve', 'before', () => other.remove(Buffer.from('a'), 0, 1))
@@ -279,7 +285,7 @@ describe.each(withAndWithoutCas)('read, modify, write ($name)', ({ hasCas }) => 
   })
 
   test('an incr that grows starts over when another thread has changed the number', () => {
-    const made = makeStore({ hasCas })
+    const made = makeChecked({ hasCas })
     const other = made.another()
     setOf(made.store, 'n', '9')
     around(made.store.segments, 'reserve', 'before', () => {
@@ -291,7 +297,7 @@ describe.each(withAndWithoutCas)('read, modify, write ($name)', ({ hasCas }) => 
   })
 
   test('a touch between the look and the link of an append is not lost', () => {
-    const made = makeStore({ hasCas })
+    const made = makeChecked({ hasCas })
     const other = made.another()
     made.store.put(putOf('a', 'one', { exptime: NOW + 10 }))
     around(made.store.segments, 'reserve', 'before', () => {
@@ -303,7 +309,7 @@ describe.each(withAndWithoutCas)('read, modify, write ($name)', ({ hasCas }) => 
   })
 
   test('a flush during the link of an append is not survived by what stood there before', () => {
-    const made = makeStore({ hasCas })
+    const made = makeChecked({ hasCas })
     const other = made.another()
     setOf(made.store, 'a', 'one')
     around(made.store.segments, 'removeLive', 'before', () => other.flush(0))
@@ -312,7 +318,7 @@ describe.each(withAndWithoutCas)('read, modify, write ($name)', ({ hasCas }) => 
   })
 
   test('an append starts over when the number has been changed in place', () => {
-    const made = makeStore({ hasCas })
+    const made = makeChecked({ hasCas })
     const other = made.another()
     setOf(made.store, 'n', '10')
     around(made.store.segments, 'reserve', 'before', () => {
@@ -323,7 +329,7 @@ describe.each(withAndWithoutCas)('read, modify, write ($name)', ({ hasCas }) => 
   })
 
   test('an append to a long number starts over when only its end was changed', () => {
-    const made = makeStore({ hasCas })
+    const made = makeChecked({ hasCas })
     const other = made.another()
     setOf(made.store, 'n', `5${' '.repeat(16_000)}x`)
     around(made.store.segments, 'reserve', 'before', () => {
@@ -334,7 +340,7 @@ describe.each(withAndWithoutCas)('read, modify, write ($name)', ({ hasCas }) => 
   })
 
   test('an append takes what was set again, not what it saw, though the bytes are the same', () => {
-    const made = makeStore({ hasCas })
+    const made = makeChecked({ hasCas })
     const other = made.another()
     made.store.put(putOf('a', 'one', { clientFlags: 1 }))
     around(made.store.segments, 'reserve', 'before', () => {
@@ -346,7 +352,7 @@ describe.each(withAndWithoutCas)('read, modify, write ($name)', ({ hasCas }) => 
   })
 
   test('an append starts over when the key came to the same place in another life of it', () => {
-    const made = makeStore({ hasCas })
+    const made = makeChecked({ hasCas })
     const other = made.another()
     made.store.put(putOf('a', 'one', { clientFlags: 1 }))
     const place = locate(other, 'a')
@@ -364,7 +370,7 @@ describe.each(withAndWithoutCas)('read, modify, write ($name)', ({ hasCas }) => 
   })
 
   test('an append to a value that eviction has moved is stored', () => {
-    const made = makeStore({ hasCas })
+    const made = makeChecked({ hasCas })
     const other = made.another()
     setOf(made.store, 'a', 'one')
     const place = locate(other, 'a')
@@ -381,7 +387,7 @@ describe.each(withAndWithoutCas)('read, modify, write ($name)', ({ hasCas }) => 
   })
 
   test('an append to a large value starts over when that was replaced by one as large', () => {
-    const made = makeStore({ hasCas })
+    const made = makeChecked({ hasCas })
     const other = made.another()
     setOf(made.store, 'a', valueOf(1, 50_000))
     around(made.store.largeSegments, 'take', 'before', () => setOf(other, 'a', valueOf(2, 50_000)))
@@ -392,7 +398,7 @@ describe.each(withAndWithoutCas)('read, modify, write ($name)', ({ hasCas }) => 
   })
 
   test('what a flood of both does to one number is what it does one by one', () => {
-    const made = makeStore({ hasCas })
+    const made = makeChecked({ hasCas })
     const other = made.another()
     setOf(made.store, 'n', '1')
     let expected = 1n
@@ -420,7 +426,7 @@ function locate(store: Store, key: string): number {
 
 describe('a flush', () => {
   test.each(Object.keys(steps))('of another thread, when a writer stands %s', step => {
-    const made = makeStore()
+    const made = makeChecked()
     const other = made.another()
     setOf(made.store, 'before', 'x')
     setOf(made.store, 'mine', 'old')
@@ -438,7 +444,7 @@ describe('a flush', () => {
   })
 
   test('comes between the look and the move of a touch: the item is gone', () => {
-    const made = makeStore()
+    const made = makeChecked()
     const other = made.another()
     setOf(made.store, 'a', 'old')
     around(made.store.segments, 'reserve', 'before', () => other.flush(0))
@@ -448,7 +454,7 @@ describe('a flush', () => {
   })
 
   test('leaves what comes after it alone, however many segments have been used before', () => {
-    const made = makeStore()
+    const made = makeChecked()
     new Float64Array(made.region.words.buffer)[SuperWord.sequence / 2] = 2 ** 32 - 20
     setOf(made.store, 'a', 'old')
     made.store.flush(0)
@@ -465,7 +471,7 @@ describe('a flush', () => {
   })
 
   test('repeated for ever takes no memory from anybody', () => {
-    const made = makeStore()
+    const made = makeChecked()
     for (let i = 0; i < 2_000; i += 1) {
       setOf(made.store, 'a', valueOf(i, 100))
       made.store.flush(0)
@@ -480,7 +486,7 @@ describe('a flush', () => {
   })
 
   test('frees memory under -M, where nothing else does', () => {
-    const made = makeStore({ evict: false })
+    const made = makeChecked({ evict: false })
     const full = (): number => {
       let count = 0
       while (made.store.put(putOf(`key-${count}`, valueOf(count, 900))) === Outcome.stored) {

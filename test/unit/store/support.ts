@@ -34,6 +34,8 @@ export type TestStoreOptions = {
   /** False: as with -C. */
   hasCas?: boolean
   itemSizeMax?: number
+  /** Locks and segment states are checked in what runs on it (slower). */
+  checked?: boolean
   /** Byte offset at which segments begin, instead of right behind the index. */
   segmentsAt?: number
   /** Where it counts; its own place, if nothing is said. */
@@ -66,13 +68,14 @@ export function storeOn(
   {
     evict = true,
     itemSizeMax = MIB,
+    checked = false,
     counters = new Float64Array(STORE_COUNTERS),
     eviction = {},
   }: TestStoreOptions = {},
 ): TestStore {
   Store.format(region, layout, SEED)
   const another = (): Store => {
-    const store = new Store(region, layout, { evict, itemSizeMax, counters, eviction })
+    const store = new Store(region, layout, { evict, itemSizeMax, counters, eviction, checked })
     store.tick(NOW)
     return store
   }
