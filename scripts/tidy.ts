@@ -32,7 +32,10 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   server: ['base', 'protocol', 'session', 'store', 'net', 'auth', 'observe'],
   router: ['base', 'protocol', 'session', 'ring', 'cluster', 'net', 'auth', 'observe'],
   load: ['base', 'net', 'observe'],
-  cli: 'base protocol store net ring observe auth session cluster server router load'.split(' '),
+  sim: ['base', 'store'],
+  cli: 'base protocol store net ring observe auth session cluster server router load sim'.split(
+    ' ',
+  ),
 }
 
 const LINE_LENGTH_MAX = 100

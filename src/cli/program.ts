@@ -7,6 +7,7 @@ const commands = {
   node: async () => (await import('./node.ts')).nodeCommand(),
   router: async () => (await import('./router.ts')).routerCommand(),
   check: async () => (await import('./check.ts')).checkCommand(),
+  sim: async () => (await import('./sim.ts')).simCommand(),
 }
 
 const EXAMPLES = `
@@ -14,7 +15,8 @@ Examples:
   memring up --config cluster-config/local.yaml    a whole cluster on this machine
   memring node -p 11211 -m 1024 -t 4               one cache node, with memcached's flags
   memring router --nodes a:11211,b:11211           one endpoint in front of nodes
-  memring check cluster-config/local.yaml          whether a cluster file is right`
+  memring check cluster-config/local.yaml          whether a cluster file is right
+  memring sim trace.csv --plot curve.svg           how large a cache should be, from a trace`
 
 export async function runProgram(): Promise<void> {
   const program = new Command('memring')

@@ -8,7 +8,7 @@
  * gets at another place, so that they do not all set at once.
  */
 import type { Prng } from '../base/prng.ts'
-import { Zipf } from './zipf.ts'
+import { Zipf } from '../base/zipf.ts'
 
 export const KeyPattern = { uniform: 'uniform', zipf: 'zipf', sequential: 'sequential' } as const
 export type KeyPattern = (typeof KeyPattern)[keyof typeof KeyPattern]

@@ -4,7 +4,7 @@
 
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type CacheRequest, type CacheStream, VALUE_SIZE_MAX } from './cache-workloads.ts'
+import { type CacheRequest, type CacheStream, VALUE_SIZE_MAX } from '../../src/sim/workloads.ts'
 
 export interface CacheAsideOptions {
   readonly requests: number

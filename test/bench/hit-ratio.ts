@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util'
 import { formatColumns } from '../../src/load/report.ts'
 import { runCacheAside } from './cache-aside.ts'
-import { type CacheWorkload, cacheWorkloads } from './cache-workloads.ts'
+import { type CacheWorkload, cacheWorkloads } from '../../src/sim/workloads.ts'
 import {
   memcachedCommand,
   nodeCommand,

@@ -5,7 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { copyBytes } from '../../src/base/bytes.ts'
 import { Prng } from '../../src/base/prng.ts'
-import { Zipf } from '../../src/load/zipf.ts'
+import { Zipf } from '../../src/base/zipf.ts'
 import type { Layout } from '../../src/store/layout.ts'
 import { Outcome, type Put, PutMode, STORE_COUNTERS } from '../../src/store/put.ts'
 import { openRegion, type Region, type RegionHandle } from '../../src/store/region.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Prng } from '../../../src/base/prng.ts'
-import { Zipf } from '../../../src/load/zipf.ts'
+import { Zipf } from '../../../src/base/zipf.ts'
 
 const DRAWS = 200_000
 

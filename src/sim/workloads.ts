@@ -1,9 +1,10 @@
-// Streams of requests to a cache-aside cache, the same for everybody with the same seed: which key
-// is read, how large its value is, and how long it lives once it is stored. Time is counted in
-// requests, so a stream does not depend on how fast it is asked for.
-
-import { Prng } from '../../src/base/prng.ts'
-import { Zipf } from '../../src/load/zipf.ts'
+/**
+ * Streams of requests to a cache-aside cache, the same for everybody with the same seed: which key
+ * is read, how large its value is, and how long it lives once it is stored. Time is counted in
+ * requests, so a stream does not depend on how fast it is asked for.
+ */
+import { Prng } from '../base/prng.ts'
+import { Zipf } from '../base/zipf.ts'
 
 /** One request; a stream writes the next one into it. */
 export interface CacheRequest {

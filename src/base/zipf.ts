@@ -7,7 +7,7 @@
  * H is the integral of the density h(x) = x^-exponent. A point drawn evenly under H is turned back
  * into x, rounded to the nearest rank, and kept if it lies under that rank's bar.
  */
-import type { Prng } from '../base/prng.ts'
+import type { Prng } from './prng.ts'
 
 const COUNT_MAX = 4294967296
 const EXPONENT_MAX = 10
