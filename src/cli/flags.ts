@@ -1,6 +1,7 @@
 /** Values of command-line flags: parsed strictly, refused with what was expected. */
 import { isIPv6 } from 'node:net'
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
+import { chooseIo, type Io, type IoChoice, IoError, ioChoices } from '../net/io.ts'
 
 /** memcached's exit code for a flag it cannot take (sysexits.h). */
 export const EX_USAGE = 64
@@ -57,6 +58,22 @@ export function itemSize(min: number, max: number): (text: string) => number {
     }
     if (bytes <= max) return bytes
     throw new FlagError('Cannot set item size limit higher than a gigabyte.', EX_USAGE)
+  }
+}
+
+/** `--io`, or MEMRING_IO, which the children of `memring up` inherit. */
+export function ioOption(): Option {
+  const option = new Option('--io <name>', 'how sockets are served; auto: the fastest there is')
+  return option.choices(ioChoices).env('MEMRING_IO').default('auto')
+}
+
+/** What serves; refused, before anything listens, when this machine does not have it. */
+export function ioOf(choice: IoChoice, refuse: (message: string) => never): Io {
+  try {
+    return chooseIo(choice)
+  } catch (error) {
+    if (error instanceof IoError) return refuse(error.message)
+    throw error
   }
 }
 

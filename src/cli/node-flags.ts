@@ -1,10 +1,11 @@
 /** The flag table of `memring node`: memcached's names, short and long, and its defaults. */
 import { Command, type CommanderError } from 'commander'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
+import type { IoChoice } from '../net/io.ts'
 import { type ExtendedOptions, extendedDefaults } from '../server/extended-options.ts'
 import type { BindingProtocol } from '../server/options.ts'
 import { parseExtended } from './extended-flags.ts'
-import { collectList, EX_USAGE, FlagError, itemSize, wholeNumber } from './flags.ts'
+import { collectList, EX_USAGE, FlagError, ioOption, itemSize, wholeNumber } from './flags.ts'
 import { VERSION } from '../base/version.ts'
 
 const MIB = 1024 * 1024
@@ -38,6 +39,7 @@ export type NodeFlags = {
   disableDumping?: true
   disableWatch?: true
   D?: string
+  io: IoChoice
   authFile?: string
   enableSasl?: true
   extended: ExtendedOptions
@@ -137,6 +139,7 @@ export function nodeFlags(): Command {
       'taken, and does nothing',
       wholeNumber(1, I32_MAX, refusal('Maximum number of NAPI IDs must be greater than 0')),
     )
+    .addOption(ioOption())
     .option('--supervised', 'configured and watched by "memring up"')
     .version(`memring ${VERSION} (memcached ${COMPATIBLE_VERSION} protocol)`, '-V, --version')
     .addHelpText('after', EXAMPLES)

@@ -6,7 +6,7 @@ import { readPasswordFile } from '../auth/password-file.ts'
 import { type NodeOptions, nodeDefaults } from '../server/options.ts'
 import { canMap } from '../store/region.ts'
 import { checkExtended } from './extended-flags.ts'
-import { EX_OSERR, EX_USAGE, FlagError, parseHostPort } from './flags.ts'
+import { EX_OSERR, EX_USAGE, FlagError, ioOf, parseHostPort } from './flags.ts'
 import { machineMemoryBytes } from './machine-memory.ts'
 import type { NodeFlags } from './node-flags.ts'
 
@@ -80,6 +80,7 @@ export function toNodeOptions(flags: NodeFlags, command: Command): NodeOptions {
     region: canMap() ? 'mapped' : 'shared',
     largePages: flags.enableLargepages === true,
     useKernel: canMap(),
+    io: ioOf(flags.io, refuse),
   }
 }
 

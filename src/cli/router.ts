@@ -7,13 +7,22 @@ import { isLoopback } from '../cluster/address.ts'
 import type { ConfigureMessage } from '../cluster/child-protocol.ts'
 import type { ClusterConfig } from '../cluster/config.ts'
 import { ClusterFileError } from '../cluster/problems.ts'
+import type { IoChoice } from '../net/io.ts'
 import { createLog } from '../observe/log.ts'
 import { type Placement, placements } from '../ring/ring.ts'
 import { ringLabel } from '../ring/label.ts'
 import type { RouterNode, RouterOptions } from '../router/options.ts'
 import { startRouter } from '../router/router-server.ts'
 import { canMap } from '../store/region.ts'
-import { collectList, EX_USAGE, parseHostPort, sizeInBytes, wholeNumber } from './flags.ts'
+import {
+  collectList,
+  EX_USAGE,
+  ioOf,
+  ioOption,
+  parseHostPort,
+  sizeInBytes,
+  wholeNumber,
+} from './flags.ts'
 import { configureBySupervisor, runServer } from './run-server.ts'
 
 type Flags = {
@@ -26,6 +35,7 @@ type Flags = {
   maxItemSize?: number
   authFile?: string
   open?: true
+  io: IoChoice
   verbose: number
   supervised?: true
 }
@@ -77,6 +87,7 @@ export function routerCommand(): Command {
     .option('--placement <name>', `how keys are placed: ${placements.join(', ')}`, parsePlacement)
     .option('-Y, --auth-file <file>', 'clients log in; a line a user: user:password')
     .option('--open', 'listen beyond loopback although nobody has to log in')
+    .addOption(ioOption())
     .option('-v, --verbose', 'say more', (_, level: number) => level + 1, 0)
     .option('--supervised', 'configured and watched by "memring up"')
     .addHelpText('after', EXAMPLES)
@@ -106,6 +117,10 @@ async function runRouter(flags: Flags, command: Command): Promise<void> {
   )
 }
 
+function refuse(message: string): never {
+  throw new UsageError(message)
+}
+
 class UsageError extends Error {
   override name = 'UsageError'
 }
@@ -127,6 +142,7 @@ async function fromFile(path: string, flags: Flags): Promise<RouterOptions> {
     nodeCredential: undefined,
     verbosity: flags.verbose,
     useKernel: canMap(),
+    io: ioOf(flags.io, refuse),
   }
 }
 
@@ -154,6 +170,7 @@ function fromFlags(flags: Flags): RouterOptions {
     nodeCredential: undefined,
     verbosity: flags.verbose,
     useKernel: canMap(),
+    io: ioOf(flags.io, refuse),
   }
 }
 

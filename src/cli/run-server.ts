@@ -6,6 +6,7 @@ import { renameSync, writeFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { type ConfigureMessage, receiveConfigure, sendReady } from '../cluster/child-protocol.ts'
 import { endFatally, endFatallyOnUncaught, endOrderly } from '../net/process-end.ts'
+import type { Io } from '../net/io.ts'
 import { ListenError } from '../net/thread-host.ts'
 import { formatListen, type ListenAddress } from '../net/transport.ts'
 import type { Log } from '../observe/log.ts'
@@ -14,6 +15,8 @@ import { EX_OSERR } from './flags.ts'
 
 export type RunningServer = {
   readonly listening: readonly ListenAddress[]
+  /** The transport that serves. */
+  readonly io: Io
   /** SIGHUP: reads again what may change while it runs. */
   reload?(): void
   stop(): Promise<void>
@@ -69,7 +72,7 @@ export async function runServer(
   const addresses = server.listening
     .filter(({ host }) => !host.startsWith('/'))
     .map(({ host, port }) => ({ host, port }))
-  log.info({ listening: shown, pid: process.pid }, 'Serving')
+  log.info({ listening: shown, io: server.io, pid: process.pid }, 'Serving')
   writePortFile(process.env['MEMCACHED_PORT_FILENAME'], addresses)
   endOnSignals(server, options)
   isServing = true

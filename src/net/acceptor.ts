@@ -10,7 +10,8 @@
 import { Control } from './control.ts'
 import type { Lane } from './data-thread.ts'
 import { DescriptorQueue } from './descriptor-queue.ts'
-import { Errno, type Kernel, loadKernel } from './kernel.ts'
+import { Errno } from './errno.ts'
+import { type Kernel, loadKernel } from './kernel.ts'
 
 export type AcceptorTask = {
   control: SharedArrayBuffer

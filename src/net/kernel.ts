@@ -1,19 +1,20 @@
 /**
  * The kernel calls that accepting connections takes, through koffi. Linux only; x86-64 and arm64
- * have the same layouts. Sources: include/uapi/linux/in.h, in6.h,
- * include/uapi/asm-generic/{socket,poll}.h.
+ * have the same layouts. Sources: include/uapi/asm-generic/{socket,poll}.h.
  *
- *   sockaddr_in   family u16 · port u16 be · address 4 · zero 8
- *   sockaddr_in6  family u16 · port u16 be · flow info u32 · address 16 · scope id u32
- *   sockaddr_un   family u16 · path, ended by NUL (include/uapi/linux/un.h)
  *   pollfd        fd i32 · events i16 · revents i16
  */
 import { createRequire } from 'node:module'
-import { isIPv6 } from 'node:net'
+import { Errno } from './errno.ts'
+import {
+  AF_INET6,
+  AF_UNIX,
+  familyOf,
+  SOCKADDR_BYTES,
+  socketAddress,
+  unixAddress,
+} from './socket-address.ts'
 
-const AF_UNIX = 1
-const AF_INET = 2
-const AF_INET6 = 10
 const SOCK_STREAM = 1
 const SOCK_NONBLOCK = 0o4000
 const SOCK_CLOEXEC = 0o2000000
@@ -24,9 +25,6 @@ const IPV6_V6ONLY = 26
 const MSG_DONTWAIT_NOSIGNAL = 0x40 | 0x4000
 const POLLIN = 1
 const POLLFD_BYTES = 8
-const SOCKADDR_BYTES = 28
-
-export const Errno = { EINTR: 4, EAGAIN: 11, ENFILE: 23, EMFILE: 24 } as const
 
 type Calls = {
   socket(family: number, type: number, protocol: number): number
@@ -69,14 +67,16 @@ export class Kernel {
   /** A listening, non-blocking socket. @throws KernelError */
   listen(address: string, port: number, backlog: number): number {
     const calls = this.#calls
-    const v6 = isIPv6(address)
+    const family = familyOf(address)
     const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
-    const fd = this.#check('socket', calls.socket(v6 ? AF_INET6 : AF_INET, type, 0))
+    const fd = this.#check('socket', calls.socket(family, type, 0))
     try {
       const on = int32(1)
       this.#check('setsockopt', calls.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, on, 4))
-      if (v6) this.#check('setsockopt', calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, on, 4))
-      const name = v6 ? sockaddrIn6(address, port) : sockaddrIn(address, port)
+      if (family === AF_INET6) {
+        this.#check('setsockopt', calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, on, 4))
+      }
+      const name = socketAddress(address, port)
       this.#check('bind', calls.bind(fd, name, name.length))
       this.#check('listen', calls.listen(fd, backlog))
     } catch (error) {
@@ -92,7 +92,7 @@ export class Kernel {
     const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
     const fd = this.#check('socket', calls.socket(AF_UNIX, type, 0))
     try {
-      const name = sockaddrUn(path)
+      const name = unixAddress(path)
       this.#check('bind', calls.bind(fd, name, name.length))
       this.#check('listen', calls.listen(fd, backlog))
     } catch (error) {
@@ -169,47 +169,6 @@ function int32(value: number): Uint8Array {
   const bytes = Buffer.alloc(4)
   bytes.writeInt32LE(value)
   return bytes
-}
-
-function sockaddrIn(address: string, port: number): Uint8Array {
-  const name = Buffer.alloc(16)
-  name.writeUInt16LE(AF_INET)
-  name.writeUInt16BE(port, 2)
-  for (const [i, part] of address.split('.').entries()) name[4 + i] = Number(part)
-  return name
-}
-
-function sockaddrUn(path: string): Uint8Array {
-  const name = Buffer.alloc(2 + Buffer.byteLength(path) + 1)
-  name.writeUInt16LE(AF_UNIX)
-  name.write(path, 2)
-  return name
-}
-
-function sockaddrIn6(address: string, port: number): Uint8Array {
-  const name = Buffer.alloc(SOCKADDR_BYTES)
-  name.writeUInt16LE(AF_INET6)
-  name.writeUInt16BE(port, 2)
-  for (const [i, group] of groupsOf(address).entries()) name.writeUInt16BE(group, 8 + i * 2)
-  return name
-}
-
-/** The eight 16-bit groups of an IPv6 address without a zone; a dotted tail counts as two. */
-function groupsOf(address: string): number[] {
-  const dotted = address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) => {
-    const high = (Number(a) * 256 + Number(b)).toString(16)
-    return `${high}:${(Number(c) * 256 + Number(d)).toString(16)}`
-  })
-  const [head = '', tail] = dotted.split('::')
-  const front = hexGroups(head)
-  if (tail === undefined) return front
-  const back = hexGroups(tail)
-  const zeros = Array.from({ length: 8 - front.length - back.length }, () => 0)
-  return [...front, ...zeros, ...back]
-}
-
-function hexGroups(text: string): number[] {
-  return text === '' ? [] : text.split(':').map(part => Number(`0x${part}`))
 }
 
 let loaded: Kernel | undefined | null = null

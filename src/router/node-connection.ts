@@ -18,6 +18,7 @@ import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
 import type { Request } from '../protocol/request.ts'
 import { isReplyPart, NEED_MORE, readReply, Reply, ReplyKind } from '../protocol/text-reply.ts'
 import { HeldInput } from '../session/held-input.ts'
+import type { HostBook } from '../net/host-book.ts'
 import type { Cancel, OutboundHandler, Stream, Transport } from '../net/transport.ts'
 import { encodeEnd, encodeHit, isAskedFor } from './answer.ts'
 import { type Outstanding, OutstandingQueue } from './outstanding.ts'
@@ -36,6 +37,8 @@ const CRLF = latin1('\r\n')
 
 export type NodeConnectionOptions = {
   transport: Transport
+  /** Where names are looked up. */
+  hosts: HostBook
   node: { name: string; host: string; port: number }
   credential: Credential | undefined
   connectTimeoutMs: number
@@ -186,15 +189,21 @@ export class NodeConnection implements OutboundHandler {
     this.#hasBeenDown = true
     this.#failAll(`${this.name} is down`)
     if (closed) return
+    this.#options.hosts.want(this.#options.node.host)
     if (wasUp || first) this.#options.onStateChange(false, error)
     this.#cancelRetry = this.#options.transport.after(this.#backOffMs, () => this.#connect())
     this.#backOffMs = Math.min(this.#options.reconnectMaxMs, this.#backOffMs * 2)
   }
 
   #connect(): void {
-    const { node, transport, connectTimeoutMs } = this.#options
+    const { node, hosts, transport, connectTimeoutMs } = this.#options
     this.#state = 'connecting'
-    this.#stream = transport.connect(node.host, node.port, connectTimeoutMs, this)
+    const address = hosts.addressOf(node.host)
+    if (address === undefined) {
+      transport.atTurnEnd(() => this.onClose(`Cannot find an address of ${node.host}`))
+      return
+    }
+    this.#stream = transport.connect(address, node.port, connectTimeoutMs, this)
   }
 
   #becomeUp(): void {

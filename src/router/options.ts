@@ -1,5 +1,6 @@
 /** What a router is told: the cluster's nodes and its own door. */
 import type { Credential } from '../auth/authenticator.ts'
+import type { Io } from '../net/io.ts'
 import type { Placement } from '../ring/ring.ts'
 
 export type RouterNode = {
@@ -31,4 +32,6 @@ export type RouterOptions = {
   nodeCredential: Credential | undefined
   verbosity: number
   useKernel: boolean
+  /** The transport; without kernel calls it is `net` anyway. */
+  io: Io
 }

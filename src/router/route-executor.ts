@@ -9,6 +9,7 @@
  * A client's next request is taken up only while few of its own are on their way (mayProceed).
  */
 import type { Credential } from '../auth/authenticator.ts'
+import type { HostBook } from '../net/host-book.ts'
 import type { Cancel, Transport } from '../net/transport.ts'
 import { Counter } from '../observe/counters.ts'
 import { Command, isRetrieval } from '../protocol/command.ts'
@@ -42,6 +43,7 @@ export type RouteExecutorOptions = {
   ring: Ring
   nodes: readonly RouterNode[]
   transport: Transport
+  hosts: HostBook
   connectionsPerNode: number
   nodeCredential: Credential | undefined
   connectTimeoutMs: number
@@ -182,6 +184,7 @@ export class RouteExecutor implements Executor {
     const options = this.#options
     return new NodeConnection({
       transport: options.transport,
+      hosts: options.hosts,
       node,
       credential: options.nodeCredential,
       connectTimeoutMs: options.connectTimeoutMs,

@@ -1,6 +1,8 @@
 /** A router: the ring, its threads, and the main thread's part in them. Wiring, no logic. */
 import { monotonicEpochMs, systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
+import { HostBook } from '../net/host-book.ts'
+import type { Io } from '../net/io.ts'
 import { ThreadHost, workerBeside } from '../net/thread-host.ts'
 import type { ListenAddress } from '../net/transport.ts'
 import { Counters } from '../observe/counters.ts'
@@ -14,6 +16,8 @@ import type { RouterExtras } from './worker.ts'
 
 export type RouterServer = {
   readonly listening: readonly ListenAddress[]
+  /** The transport that serves. */
+  readonly io: Io
   stop(): Promise<void>
 }
 
@@ -28,8 +32,12 @@ export async function startRouter(
   const counters = Counters.create(options.threads)
   const events = new Events()
   const clockEpochMs = monotonicEpochMs()
+  const hosts = HostBook.create(options.nodes.map(node => node.host))
+  const stopLookups = await hosts.keep()
+  const io = options.useKernel ? options.io : 'net'
   const extras: RouterExtras = {
-    options,
+    options: { ...options, io },
+    hosts: hosts.handle,
     continuum: Ring.build(options.placement, options.nodes).continuum,
     counters: counters.handle,
     events: events.buffer,
@@ -46,7 +54,7 @@ export async function startRouter(
     extras,
     onFatal: hooks.onFatal,
     useKernel: options.useKernel,
-    native: false,
+    native: io !== 'net',
   })
   for (const { address, code } of host.skipped) {
     hooks.log.warn({ host: address.host, code }, 'Address is not on this machine, skipped')
@@ -54,8 +62,10 @@ export async function startRouter(
   const stopLogging = logEvents(events, control, hooks.log)
   return {
     listening: host.listening,
+    io,
     stop: async () => {
       await host.stop()
+      stopLookups()
       stopLogging()
     },
   }

@@ -7,11 +7,13 @@ import { systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
 import { type DataTask, runDataThread } from '../net/data-thread.ts'
 import type { Stream } from '../net/transport.ts'
-import { NodeTransport } from '../net/node-transport.ts'
+import { HostBook, type HostBookHandle } from '../net/host-book.ts'
+import { IO_OUTPUT_BYTES, mapIoMemory, portableMemory } from '../net/io-memory.ts'
+import { openTransport } from '../net/io.ts'
 import { Counters, type CountersHandle, sessionCounters } from '../observe/counters.ts'
 import { EventKind, Events } from '../observe/events.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
-import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
+import { Output } from '../protocol/output.ts'
 import type { Continuum } from '../ring/continuum.ts'
 import { Ring } from '../ring/ring.ts'
 import { type SessionServices, Staging, StalledSessions } from '../session/services.ts'
@@ -24,6 +26,7 @@ export { runAcceptor as acceptor } from '../net/acceptor.ts'
 
 export type RouterExtras = {
   options: RouterOptions
+  hosts: HostBookHandle
   /** Built by the main thread. */
   continuum: Continuum
   counters: CountersHandle
@@ -43,7 +46,8 @@ export default function runRouterThread(task: DataTask & RouterExtras): Promise<
   const counters = new Counters(task.counters)
   const events = new Events(task.events)
   const counts = counters.ofThread(index)
-  const transport = new NodeTransport()
+  const memory = options.io === 'net' ? portableMemory() : mapIoMemory()
+  const transport = openTransport(options.io, memory)
   const facts = {
     options,
     control: new Control(task.control),
@@ -55,6 +59,7 @@ export default function runRouterThread(task: DataTask & RouterExtras): Promise<
     ...options,
     ring: new Ring(task.continuum),
     transport,
+    hosts: new HostBook(task.hosts),
     nowMs: () => clock.milliseconds(),
     counts,
     stats: (argument, nodes) => routerStats(argument, facts, nodes),
@@ -64,7 +69,10 @@ export default function runRouterThread(task: DataTask & RouterExtras): Promise<
       if (index === 0) events.emit(isUp ? EventKind.nodeUp : EventKind.nodeDown, index, text)
     },
   })
-  const services = servicesOf(options, index, counts, events)
+  const services = {
+    ...servicesOf(options, index, counts, events),
+    output: new Output(memory.bytes, memory.at, IO_OUTPUT_BYTES),
+  }
   const accept = (stream: Stream) => {
     if (options.verbosity > 0) events.emit(EventKind.connectionOpened, index, stream.peer)
     return new Session(stream, executor, services)
@@ -78,11 +86,10 @@ function servicesOf(
   index: number,
   counts: Float64Array,
   events: Events,
-): SessionServices {
+): Omit<SessionServices, 'output'> {
   return {
     beginTurn: () => {},
     nowMs: () => performance.now(),
-    output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
     counters: sessionCounters(counts, () => events.emit(EventKind.authFailed, index, '')),
     authenticator: options.credentials ? new PasswordList(options.credentials) : undefined,
     protocols: 'both',

@@ -6,7 +6,10 @@
  * gibibyte if that is more, keeps both sensible. No reserve: the portable kind, and large pages,
  * which are taken all at once. There the limit can be lowered and raised again to what it was at
  * the start, and no memory is given back.
+ *
+ * Behind the store lies what the data threads' sockets read into and write from (net/io-memory.ts).
  */
+import { IO_BYTES, type IoMemory, mapIoMemory, portableMemory } from '../net/io-memory.ts'
 import { type Layout, layoutOf } from '../store/layout.ts'
 import { createRegion, type Region, RegionError } from '../store/region.ts'
 import type { NodeOptions } from './options.ts'
@@ -34,6 +37,21 @@ export function createMemory(options: NodeOptions): Memory {
   }
 }
 
-function create(layout: Layout, { region: kind, largePages }: NodeOptions): Memory {
-  return { layout, region: createRegion(layout.totalBytes, kind, largePages) }
+function create(layout: Layout, options: NodeOptions): Memory {
+  const { region: kind, largePages, threads } = options
+  const ioBytes = kind === 'mapped' ? threads * IO_BYTES : 0
+  return { layout, region: createRegion(layout.totalBytes + ioBytes, kind, largePages) }
+}
+
+/** A data thread's part of the region; a memory of its own where the region has no address. */
+export function ioMemoryOf(
+  region: Region,
+  layout: Layout,
+  index: number,
+  native: boolean,
+): IoMemory {
+  const { bytes, handle } = region
+  if (handle.kind !== 'mapped') return native ? mapIoMemory() : portableMemory()
+  const at = layout.totalBytes + index * IO_BYTES
+  return { bytes, base: handle.address, at, size: IO_BYTES }
 }

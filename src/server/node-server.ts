@@ -2,6 +2,7 @@
 import { monotonicEpochMs, systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
 import { ThreadHost, workerBeside } from '../net/thread-host.ts'
+import type { Io } from '../net/io.ts'
 import type { ListenAddress } from '../net/transport.ts'
 import { Counters } from '../observe/counters.ts'
 import { logEvents } from '../observe/event-log.ts'
@@ -16,6 +17,8 @@ import type { NodeExtras } from './worker.ts'
 
 export type NodeServer = {
   readonly listening: readonly ListenAddress[]
+  /** The transport that serves. */
+  readonly io: Io
   /** The orderly end: stop accepting, send what is due, return every thread. */
   stop(): Promise<void>
 }
@@ -38,8 +41,9 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
   const counters = Counters.create(options.threads + 1)
   const events = new Events()
   const clockEpochMs = monotonicEpochMs()
+  const io = options.useKernel ? options.io : 'net'
   const extras: NodeExtras = {
-    options,
+    options: { ...options, io },
     region: region.handle,
     layout,
     counters: counters.handle,
@@ -58,7 +62,7 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     extras,
     onFatal: hooks.onFatal,
     useKernel: options.useKernel,
-    native: false,
+    native: io !== 'net',
   })
   const stopHousekeeping = keepHouse({
     region,
@@ -70,6 +74,7 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
   const stopLogging = logEvents(events, control, hooks.log)
   return {
     listening: host.listening,
+    io,
     stop: async () => {
       stopHousekeeping()
       await host.stop()

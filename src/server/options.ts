@@ -1,5 +1,6 @@
 /** What a cache node can be told, in memcached's terms and with its defaults. */
 import type { Credential } from '../auth/authenticator.ts'
+import type { Io } from '../net/io.ts'
 import { type ExtendedOptions, extendedDefaults } from './extended-options.ts'
 
 /** `-B`. */
@@ -56,6 +57,8 @@ export type NodeOptions = {
   largePages: boolean
   /** False: accept as if koffi were not there. */
   useKernel: boolean
+  /** The transport; without kernel calls it is `net` anyway. */
+  io: Io
 }
 
 const MIB = 1024 * 1024
@@ -92,4 +95,5 @@ export const nodeDefaults: NodeOptions = {
   region: 'mapped',
   largePages: false,
   useKernel: true,
+  io: 'epoll',
 }

@@ -15,6 +15,7 @@ export function settingRows(facts: NodeFacts): Row[] {
     ...restRows(options),
     ['memring_version', VERSION],
     ['memring_region', options.region],
+    ['memring_io', options.io],
   ]
 }
 

@@ -8,17 +8,19 @@ import { CAS_BYTES } from '../base/item-size.ts'
 import { systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
 import { type DataTask, runDataThread } from '../net/data-thread.ts'
-import { NodeTransport } from '../net/node-transport.ts'
+import { IO_OUTPUT_BYTES } from '../net/io-memory.ts'
+import { openTransport } from '../net/io.ts'
 import { Counters, type CountersHandle, sessionCounters } from '../observe/counters.ts'
 import { EventKind, Events } from '../observe/events.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
-import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
+import { Output } from '../protocol/output.ts'
 import { type SessionServices, Staging, StalledSessions } from '../session/services.ts'
 import { Session } from '../session/session.ts'
 import type { Layout } from '../store/layout.ts'
 import { MemoryLimit } from '../store/memory-limit.ts'
 import { openRegion, type RegionHandle } from '../store/region.ts'
 import { Store } from '../store/store.ts'
+import { ioMemoryOf } from './memory.ts'
 import type { NodeOptions } from './options.ts'
 import { StoreExecutor } from './store-executor.ts'
 
@@ -72,12 +74,14 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
       hashPower: () => Math.floor(Math.log2(store.index.bucketCount)),
     },
   })
+  const memory = ioMemoryOf(region, task.layout, index, options.io !== 'net')
   const services = {
     ...servicesOf(options, index, counters.ofThread(index), events),
+    output: new Output(memory.bytes, memory.at, IO_OUTPUT_BYTES),
     beginTurn: () => store.tick(clock.seconds()),
     nowMs: () => clock.milliseconds(),
   }
-  const transport = new NodeTransport()
+  const transport = openTransport(options.io, memory)
   transport.every(STALLED_CHECK_MS, () => services.stalled.check(clock.milliseconds()))
   return runDataThread(task, transport, stream => {
     if (options.verbosity > 0) events.emit(EventKind.connectionOpened, index, stream.peer)
@@ -101,9 +105,8 @@ function servicesOf(
   index: number,
   counts: Float64Array,
   events: Events,
-): Omit<SessionServices, 'beginTurn' | 'nowMs'> {
+): Omit<SessionServices, 'beginTurn' | 'nowMs' | 'output'> {
   return {
-    output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
     counters: sessionCounters(counts, () => events.emit(EventKind.authFailed, index, '')),
     authenticator: options.credentials ? new PasswordList(options.credentials) : undefined,
     protocols: protocolsOf(options),

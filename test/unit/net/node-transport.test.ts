@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Kernel, loadKernel } from '../../../src/net/kernel.ts'
 import { NodeTransport } from '../../../src/net/node-transport.ts'
-import type { OutboundHandler, Stream } from '../../../src/net/transport.ts'
+import type { OutboundHandler, PortableTransport, Stream } from '../../../src/net/transport.ts'
+import { PumpedEpoll } from './pumped-epoll.ts'
 
 const HOST = '127.0.0.1'
 
@@ -45,8 +46,8 @@ class Recorder implements OutboundHandler {
   }
 }
 
-type Pair = { transport: NodeTransport; recorder: Recorder; stream: Stream; peer: Socket }
-type Way = 'adopt' | 'listen'
+type Pair = { transport: PortableTransport; recorder: Recorder; stream: Stream; peer: Socket }
+type Way = 'adopt' | 'listen' | 'epoll'
 
 async function until(done: () => boolean): Promise<void> {
   for (let i = 0; i < 1000 && !done(); i += 1) await sleep(5)
@@ -64,7 +65,7 @@ async function acceptOn(kernel: Kernel, listener: number): Promise<number> {
 
 /** A connection from a plain socket to a stream of the transport, made in one of its two ways. */
 async function pair(way: Way): Promise<Pair> {
-  const transport = new NodeTransport()
+  const transport = way === 'epoll' ? new PumpedEpoll() : new NodeTransport()
   const recorder = new Recorder()
   const accept = (stream: Stream): Recorder => {
     recorder.stream = stream
@@ -101,7 +102,7 @@ function write(stream: Stream, text: string): boolean {
   return result
 }
 
-describe.each(['adopt', 'listen'] as const)('a connection by %s', way => {
+describe.each(['adopt', 'listen', 'epoll'] as const)('a connection by %s', way => {
   test('carries bytes both ways, and says who the peer is', async () => {
     const { recorder, stream, peer } = await pair(way)
     peer.write('hello')
@@ -219,10 +220,15 @@ async function listening(handler: (socket: Socket) => void): Promise<Server> {
   return server
 }
 
-describe('connect()', () => {
+const makers = [
+  ['node', () => new NodeTransport()],
+  ['epoll', () => new PumpedEpoll()],
+] as const
+
+describe.each(makers)('connect() of %s', (_, make) => {
   test('opens before any data, then carries it', async () => {
     const server = await listening(socket => socket.end('welcome'))
-    const transport = new NodeTransport()
+    const transport = make()
     const recorder = new Recorder()
     transport.connect(HOST, (server.address() as AddressInfo).port, 1000, recorder)
     expect(await recorder.closed).toBe('')
@@ -237,7 +243,7 @@ describe('connect()', () => {
     server.close()
     await once(server, 'close')
     const recorder = new Recorder()
-    new NodeTransport().connect(HOST, port, 1000, recorder)
+    make().connect(HOST, port, 1000, recorder)
     expect(await recorder.closed).toContain('ECONNREFUSED')
     expect(recorder.events).toEqual(['close'])
   })
@@ -251,7 +257,7 @@ describe('connect()', () => {
     for (const socket of full) socket.on('error', () => socket.destroy())
     await sleep(50)
     const recorder = new Recorder()
-    new NodeTransport().connect(HOST, port, 150, recorder)
+    make().connect(HOST, port, 150, recorder)
     expect(await recorder.closed).toBe('connect timed out after 150 ms')
     expect(recorder.events).toEqual(['close'])
     for (const socket of full) socket.destroy()

@@ -21,6 +21,7 @@ const options: RouterOptions = {
   nodeCredential: undefined,
   verbosity: 0,
   useKernel: true,
+  io: 'epoll',
 }
 
 test('routerStats() says what the router did and how its nodes are', () => {

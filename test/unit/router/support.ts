@@ -4,6 +4,7 @@
  */
 import { onTestFinished, vi } from 'vitest'
 import type { Credential } from '../../../src/auth/authenticator.ts'
+import { HostBook } from '../../../src/net/host-book.ts'
 import type { Cancel, OutboundHandler, Stream, Transport } from '../../../src/net/transport.ts'
 import { Counters } from '../../../src/observe/counters.ts'
 import { Ring } from '../../../src/ring/ring.ts'
@@ -148,6 +149,7 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
     ring,
     nodes,
     transport,
+    hosts: HostBook.create([]),
     connectionsPerNode: given.connectionsPerNode ?? 1,
     nodeCredential: given.nodeCredential,
     connectTimeoutMs: CONNECT_MS,

@@ -32,7 +32,7 @@ const settingNames = `
   lru_maintainer_thread lru_segmented hot_lru_pct warm_lru_pct hot_max_factor warm_max_factor
   temp_lru temporary_ttl idle_timeout watcher_logbuf_size worker_logbuf_size read_buf_mem_limit
   track_sizes inline_ascii_response ssl_enabled num_napi_ids memory_file client_flags_size
-  memring_version memring_region`
+  memring_version memring_region memring_io`
   .trim()
   .split(/\s+/)
 
