@@ -1,7 +1,7 @@
 /**
  * Threads on one store. First the store alone, small and evicting all the time; then a node of four
  * threads over its sockets, with clients that know what they must get, and whose counts its
- * statistics must equal. Seeds are printed: a failing run is repeated with MEMRING_TEST_SEED.
+ * statistics must equal. Seeds are printed: a failing run is repeated with MEMRING_SEED.
  */
 import { Worker } from 'node:worker_threads'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -14,6 +14,10 @@ import { verifyStore } from '../../src/store/verify.ts'
 import { TestConnection } from '../support/connection.ts'
 import { startNode } from '../support/processes.ts'
 import { readStats } from '../support/stats.ts'
+import type {
+  HousekeepingThreadData,
+  HousekeepingThreadReport,
+} from './fixtures/housekeeping-thread.ts'
 import type { LoadThreadData, LoadThreadReport } from './fixtures/load-thread.ts'
 import type { StoreThreadData, StoreThreadReport } from './fixtures/store-thread.ts'
 import { COUNTED_START, keysOf, LoadClient, swappedValue, type Tally } from './load-client.ts'
@@ -21,7 +25,7 @@ import { COUNTED_START, keysOf, LoadClient, swappedValue, type Tally } from './l
 const MIB = 1024 * 1024
 const THREADS = 4
 const isLong = process.env['MEMRING_TEST_ALL'] === '1'
-const seed = Number(process.env['MEMRING_TEST_SEED'] ?? Date.now() % 1_000_000)
+const seed = Number(process.env['MEMRING_SEED'] ?? Date.now() % 1_000_000)
 
 /** Runs a fixture in a thread of its own; resolves with what it reports. */
 function runThread<Report>(file: string, workerData: unknown): Promise<Report> {
@@ -79,6 +83,65 @@ describe.each(['mapped', 'shared'] as const)('four threads on one store, %s memo
     expect(sum(StoreCounter.evictions)).toBeGreaterThanOrEqual(evictionsMin)
   })
 })
+
+const runs = [
+  { name: 'checked', hasCas: true, checked: true, seed: seed + 100, forMs: 4000 },
+  { name: 'without cas', hasCas: false, checked: false, seed: seed + 200, forMs: 3000 },
+  { name: 'with cas', hasCas: true, checked: false, seed: seed + 300, forMs: 0 },
+] as const
+
+/** Everything at once in 8 MB: eviction, expiry, touches, appends, numbers, flushes, the limit. */
+test.each(isLong ? runs : runs.slice(0, 2))(
+  'a store of 8 MB under everything at once, $name',
+  { timeout: isLong ? 900_000 : 90_000 },
+  async run => {
+    const layout = layoutOf(8 * MIB, { reserveBytes: 16 * MIB, hasCas: run.hasCas })
+    const region = createRegion(layout.totalBytes, 'mapped')
+    Store.format(region, layout, Uint32Array.of(run.seed, 2, 3, 4))
+    console.log(`store under everything: ${run.name}, seed ${seed}`)
+    const stop = new SharedArrayBuffer(4)
+    const common = { region: region.handle, layout, now: 1_700_000_000, checked: run.checked }
+    const beside: HousekeepingThreadData = { ...common, seed: run.seed, stop }
+    const housekeeping = runThread<HousekeepingThreadReport>('housekeeping-thread.ts', beside)
+    const writers = Array.from({ length: THREADS }, (_, writer) => {
+      const data: StoreThreadData = {
+        ...common,
+        keys: 20_000,
+        forMs: run.forMs,
+        operationsMin: isLong ? 3_500_000 : 20_000,
+        everything: true,
+        writer,
+        seed: run.seed + writer,
+      }
+      return runThread<StoreThreadReport>('store-thread.ts', data)
+    })
+    const reports = await Promise.race([Promise.all(writers), housekeeping.then(endedEarly)])
+    Atomics.store(new Int32Array(stop), 0, 1)
+    const kept = await housekeeping
+    expect(reports.flatMap(report => report.faults)).toEqual([])
+    const counters = new Float64Array(STORE_COUNTERS)
+    const store = new Store(region, layout, { evict: true, itemSizeMax: MIB, counters })
+    const verified = verifyStore(store, region.words)
+    expect(verified.faults).toEqual([])
+    const sum = (counter: number) => {
+      return [...reports, kept].reduce((total, report) => total + report.counters[counter]!, 0)
+    }
+    expect(sum(StoreCounter.currItems)).toBe(verified.items)
+    expect(sum(StoreCounter.bytes)).toBe(verified.bytes)
+    const operations = reports.reduce((total, report) => total + report.operations, 0)
+    console.log(`${operations} operations, ${JSON.stringify({ ...kept, counters: undefined })}`)
+    expect(operations).toBeGreaterThan(isLong ? 10_000_000 : 50_000)
+    expect(sum(StoreCounter.evictions)).toBeGreaterThan(100)
+    expect(sum(StoreCounter.reclaimed)).toBeGreaterThan(100)
+    for (const count of [kept.rounds, kept.limits, kept.givenBack, kept.flushes]) {
+      expect(count).toBeGreaterThan(0)
+    }
+  },
+)
+
+function endedEarly(): never {
+  throw new Error('Cannot go on: the thread beside the others ended before them')
+}
 
 const OPERATIONS = isLong ? 10_000_000 : 2_000_000
 const CLIENTS = 12
