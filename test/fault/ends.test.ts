@@ -105,7 +105,7 @@ const nodeFaults: Fault[] = [
   { name: 'a rejection in a data thread', key: 'reject-now', env: { MEMRING_IO: 'net' } },
   { name: 'a throw with a lock held', key: 'throw-locked' },
   { name: 'a throw in main', signal: 'SIGUSR2' },
-  { name: 'a rejection in main', signal: 'SIGHUP' },
+  { name: 'a rejection in main', signal: 'SIGALRM' },
 ]
 const routerFaults = nodeFaults.filter(({ key }) => key !== 'throw-locked')
 
@@ -122,7 +122,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
   'reject-now': 'rejection in a data thread',
   'throw-locked': 'throw with a lock held',
   SIGUSR2: 'throw in main',
-  SIGHUP: 'rejection in main',
+  SIGALRM: 'rejection in main',
 }
 
 describe.each([

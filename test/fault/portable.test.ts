@@ -175,7 +175,7 @@ describe.each(shapes)('without koffi ($threads threads, $region memory)', TIMED,
     expect(complaints(program)).toEqual([])
   })
 
-  test.each(['throw-now', 'throw-locked', 'reject-now', 'SIGUSR2', 'SIGHUP'] as const)(
+  test.each(['throw-now', 'throw-locked', 'reject-now', 'SIGUSR2', 'SIGALRM'] as const)(
     '%s ends it with code 70, loaded',
     async fault => {
       const program = await start(shape, { faults: true })

@@ -41,6 +41,8 @@ export interface Transcript {
   readonly loggedOut?: boolean
   /** The answer depends on how the bytes arrive: only row by row. */
   readonly rowsOnly?: boolean
+  /** Seconds are in the answers: one that passes in between is no fault, so there are more tries. */
+  readonly timed?: boolean
 }
 
 export interface Suite {
@@ -82,7 +84,8 @@ export function conformance(suite: Suite): void {
     })
     for (const item of suite.transcripts) {
       const skipped = target.kind === 'memcached' && item.notOnMemcached !== undefined
-      test.skipIf(skipped)(item.name, async () => {
+      const options = { retry: item.timed === true ? 3 : 0 }
+      test.skipIf(skipped)(item.name, options, async () => {
         for (const run of runsOf(item, suite, target)) {
           if (suite.restart === true) {
             await server.stop()
