@@ -1,38 +1,56 @@
-/** Who may come in: names and passwords, compared in constant time. */
-import { createHash, timingSafeEqual } from 'node:crypto'
+/**
+ * The seam between a session that somebody wants to log in to and whoever knows the accounts. A
+ * verdict may take its time (key derivation, a peer that has guessed before): the session waits.
+ */
+import type { Rights } from './rights.ts'
 
-export type Credential = { name: string; password: string }
+export const AttemptKind = { plain: 0, scramFirst: 1, scramFinal: 2 } as const
+export type AttemptKind = (typeof AttemptKind)[keyof typeof AttemptKind]
+
+/** `parts` of plain: name, password. Of SCRAM: as scram.ts reads them; `mechanism` says which. */
+export type Attempt = {
+  kind: AttemptKind
+  /** A bit of Mechanism. */
+  mechanism: number
+  parts: readonly Uint8Array[]
+}
+
+export const Mechanism = { plain: 1, scramSha256: 2, scramSha512: 4 } as const
+
+export const VerdictKind = {
+  granted: 0,
+  refused: 1,
+  /** SCRAM goes on: `reply` is the challenge. */
+  goesOn: 2,
+  /** Not looked at: too many attempts, or no answer in time. The connection closes. */
+  turnedAway: 3,
+} as const
+export type VerdictKind = (typeof VerdictKind)[keyof typeof VerdictKind]
+
+export type Verdict = {
+  kind: VerdictKind
+  /** Granted: the account's name … */
+  user: string
+  /** … and what it may do; undefined: everything. */
+  rights: Rights | undefined
+  /** What SCRAM has to say to the client. */
+  reply: Uint8Array
+}
+
+export interface LoginClient {
+  /** `address:port`, or `unix`. */
+  readonly peer: string
+  /** Called once for each attempt, perhaps before `login` returns. */
+  onVerdict(verdict: Verdict): void
+  /** The account that was granted is not what it was: everything ends here. */
+  onRevoked(): void
+}
 
 export interface Authenticator {
-  /** The user's name, or undefined when name and password do not belong together. */
-  verify(name: Uint8Array, password: Uint8Array): string | undefined
-}
-
-function digest(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest()
-}
-
-/** Every entry is compared, whichever fits: the time taken tells nothing about names. */
-export class PasswordList implements Authenticator {
-  readonly #entries: readonly { user: string; name: Buffer; password: Buffer }[]
-
-  constructor(credentials: readonly Credential[]) {
-    this.#entries = credentials.map(({ name, password }) => ({
-      user: name,
-      name: digest(Buffer.from(name)),
-      password: digest(Buffer.from(password)),
-    }))
-  }
-
-  verify(name: Uint8Array, password: Uint8Array): string | undefined {
-    const nameDigest = digest(name)
-    const passwordDigest = digest(password)
-    let user: string | undefined
-    for (const entry of this.#entries) {
-      const sameName = timingSafeEqual(entry.name, nameDigest)
-      const samePassword = timingSafeEqual(entry.password, passwordDigest)
-      if (sameName && samePassword) user = entry.user
-    }
-    return user
-  }
+  /** Bits of Mechanism that every account can use. */
+  readonly mechanisms: number
+  /** A client waits for one verdict at a time. */
+  login(client: LoginClient, attempt: Attempt): void
+  /** The client is gone, or wants to be somebody else. */
+  forget(client: LoginClient): void
 }

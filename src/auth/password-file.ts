@@ -3,7 +3,7 @@
  * a line as there; more than its 8 users are allowed, up to a bound.
  */
 import { readFileSync } from 'node:fs'
-import type { Credential } from './authenticator.ts'
+import type { Credential } from './account.ts'
 
 const LINE_MAX = 256
 const USERS_MAX = 1024

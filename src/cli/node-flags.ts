@@ -1,5 +1,6 @@
 /** The flag table of `memring node`: memcached's names, short and long, and its defaults. */
 import { Command, type CommanderError } from 'commander'
+import { LOGIN_WAIT_MS } from '../auth/slow-down.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import type { IoChoice } from '../net/io.ts'
 import { type ExtendedOptions, extendedDefaults } from '../server/extended-options.ts'
@@ -42,6 +43,7 @@ export type NodeFlags = {
   io: IoChoice
   authFile?: string
   enableSasl?: true
+  loginWait: number
   extended: ExtendedOptions
   supervised?: true
 }
@@ -140,6 +142,12 @@ export function nodeFlags(): Command {
       wholeNumber(1, I32_MAX, refusal('Maximum number of NAPI IDs must be greater than 0')),
     )
     .addOption(ioOption())
+    .option(
+      '--login-wait <ms>',
+      'longest wait after wrong passwords from one address; 0: none',
+      wholeNumber(0, 60_000),
+      LOGIN_WAIT_MS,
+    )
     .option('--supervised', 'configured and watched by "memring up"')
     .version(`memring ${VERSION} (memcached ${COMPATIBLE_VERSION} protocol)`, '-V, --version')
     .addHelpText('after', EXAMPLES)

@@ -1,7 +1,7 @@
 /** What the flags of `memring node` mean together, or a refusal before anything listens. */
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Credential } from '../auth/authenticator.ts'
+import type { Account } from '../auth/account.ts'
 import { readPasswordFile } from '../auth/password-file.ts'
 import { type NodeOptions, nodeDefaults } from '../server/options.ts'
 import { canMap } from '../store/region.ts'
@@ -45,9 +45,9 @@ export function toNodeOptions(flags: NodeFlags, command: Command): NodeOptions {
   if (flags.enableSasl && flags.authFile === undefined) {
     refuse('Cannot use -S: expected credentials, from a file of user:password lines with -Y')
   }
-  let credentials: Credential[] | undefined
+  let accounts: readonly Account[] | undefined
   try {
-    if (flags.authFile !== undefined) credentials = readPasswordFile(flags.authFile)
+    if (flags.authFile !== undefined) accounts = readPasswordFile(flags.authFile)
   } catch (error) {
     refuse(`Cannot use -Y: ${error instanceof Error ? error.message : String(error)}`, EX_AUTH_FILE)
   }
@@ -74,7 +74,8 @@ export function toNodeOptions(flags: NodeFlags, command: Command): NodeOptions {
     protocol: flags.protocol,
     extended: flags.extended,
     verbosity: flags.verbose,
-    credentials,
+    accounts,
+    loginWaitMs: flags.loginWait,
     sasl: flags.enableSasl === true,
     authFile: flags.authFile,
     region: canMap() ? 'mapped' : 'shared',

@@ -24,20 +24,20 @@ async function runNode(flags: NodeFlags, command: Command): Promise<void> {
   }
   if (flags.user !== undefined) becomeUser(flags.user, command)
   let name = 'node'
-  let credentials = options.credentials
+  let { accounts } = options
   if (flags.supervised) {
     const configured = await configureBySupervisor()
     name = configured.name
-    credentials = configured.users.length > 0 ? [...configured.users] : undefined
+    accounts = configured.users.length > 0 ? configured.users : undefined
   }
-  const sasl = flags.supervised ? credentials !== undefined : options.sasl
+  const sasl = flags.supervised ? accounts !== undefined : options.sasl
   const log = createLog(name)
   if (options.region === 'shared') {
     log.warn({}, 'koffi does not load here: memory is a SharedArrayBuffer, slower')
   }
-  if (credentials === undefined && !flags.supervised) warnIfOpen(options, log)
+  if (accounts === undefined && !flags.supervised) warnIfOpen(options, log)
   await runServer(processOptions(flags, log), onFatal =>
-    startNode({ ...options, name, credentials, sasl }, { log, onFatal }),
+    startNode({ ...options, name, accounts, sasl }, { log, onFatal }),
   )
 }
 

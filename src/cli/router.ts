@@ -3,6 +3,7 @@
  */
 import { Command, InvalidArgumentError } from 'commander'
 import { readPasswordFile } from '../auth/password-file.ts'
+import { LOGIN_WAIT_MS } from '../auth/slow-down.ts'
 import { isLoopback } from '../cluster/address.ts'
 import type { ConfigureMessage } from '../cluster/child-protocol.ts'
 import type { ClusterConfig } from '../cluster/config.ts'
@@ -34,6 +35,7 @@ type Flags = {
   placement?: Placement
   maxItemSize?: number
   authFile?: string
+  loginWait: number
   open?: true
   io: IoChoice
   verbose: number
@@ -86,6 +88,12 @@ export function routerCommand(): Command {
     )
     .option('--placement <name>', `how keys are placed: ${placements.join(', ')}`, parsePlacement)
     .option('-Y, --auth-file <file>', 'clients log in; a line a user: user:password')
+    .option(
+      '--login-wait <ms>',
+      'longest wait after wrong passwords from one address; 0: none',
+      wholeNumber(0, 60_000),
+      LOGIN_WAIT_MS,
+    )
     .option('--open', 'listen beyond loopback although nobody has to log in')
     .addOption(ioOption())
     .option('-v, --verbose', 'say more', (_, level: number) => level + 1, 0)
@@ -138,7 +146,8 @@ async function fromFile(path: string, flags: Flags): Promise<RouterOptions> {
     placement: flags.placement ?? config.placement,
     nodes: config.nodes,
     itemSizeMax: flags.maxItemSize ?? Math.max(...config.nodes.map(node => node.maxItemSizeBytes)),
-    credentials: config.users.length > 0 ? config.users : undefined,
+    loginWaitMs: flags.loginWait,
+    accounts: config.users.length > 0 ? config.users : undefined,
     nodeCredential: undefined,
     verbosity: flags.verbose,
     useKernel: canMap(),
@@ -166,7 +175,8 @@ function fromFlags(flags: Flags): RouterOptions {
     placement: flags.placement ?? defaults.placement,
     nodes: flags.nodes.map(text => nodeOf(text)),
     itemSizeMax: flags.maxItemSize ?? defaults.itemSizeMax,
-    credentials: flags.authFile === undefined ? undefined : passwords(flags.authFile),
+    loginWaitMs: flags.loginWait,
+    accounts: flags.authFile === undefined ? undefined : passwords(flags.authFile),
     nodeCredential: undefined,
     verbosity: flags.verbose,
     useKernel: canMap(),
@@ -174,7 +184,7 @@ function fromFlags(flags: Flags): RouterOptions {
   }
 }
 
-function passwords(path: string): NonNullable<RouterOptions['credentials']> {
+function passwords(path: string): NonNullable<RouterOptions['accounts']> {
   try {
     return readPasswordFile(path)
   } catch (error) {
@@ -208,7 +218,7 @@ function configured(options: RouterOptions, message: ConfigureMessage): RouterOp
     ...options,
     listen: message.listen ?? options.listen,
     nodes: message.nodes ?? options.nodes,
-    credentials: message.users.length > 0 ? message.users : undefined,
+    accounts: message.users.length > 0 ? message.users : undefined,
     nodeCredential: message.nodeUser,
   }
 }

@@ -34,18 +34,24 @@ export type DataTask = {
   refusal: Uint8Array
 }
 
+export type DataThreadHooks = {
+  accept: Accept
+  /** Finishes what is under way, before anything is closed; bounded in time. */
+  drain?: Drain
+  /** Somebody has woken the thread (`ThreadHost.wake`); on native transports only. */
+  onWoken?: () => void
+}
+
 export type ReadyMessage = { type: 'ready'; ports: number[] }
 
 /**
  * Serves until the thread is told to stop and its connections are closed. A native transport has
  * blocked the thread for all that time when this returns; a portable one gives a promise of it.
- * @param drain finishes what is under way, before anything is closed; bounded in time.
  */
 export function runDataThread(
   task: DataTask,
   transport: PortableTransport | NativeTransport,
-  accept: Accept,
-  drain: Drain = done => done(),
+  { accept, drain = done => done(), onWoken = () => {} }: DataThreadHooks,
 ): Promise<void> | undefined {
   const control = new Control(task.control)
   const counted = (stream: Stream): StreamHandler => countedOut(accept(stream), control)
@@ -59,6 +65,7 @@ export function runDataThread(
     accept: counted,
     forget: () => control.leave(),
     drain,
+    onWoken,
   })
   task.port.close()
   return undefined

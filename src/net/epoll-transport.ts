@@ -210,6 +210,7 @@ export class EpollTransport implements NativeTransport, EpollLoop {
     for (let dealt = door.dealt.take(); dealt >= 0; dealt = door.dealt.take()) {
       this.#adopt(dealt, door.accept)
     }
+    door.onWoken()
   }
 
   #adopt(fd: number, accept: Accept): void {

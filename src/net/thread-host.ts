@@ -112,6 +112,12 @@ export class ThreadHost {
     await this.#pool.close()
   }
 
+  /** Makes a thread that blocks in the kernel look round (`onWoken`); others look by themselves. */
+  wake(index: number): void {
+    const lane = this.#lanes[index]
+    if (lane && !this.#stopping) this.#kernel?.signal(lane.eventfd)
+  }
+
   #openListeners(kernel: Kernel, addresses: readonly ListenAddress[]): void {
     let shared = 0
     for (const address of addresses) {

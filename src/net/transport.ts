@@ -78,12 +78,14 @@ export interface NativeTransport extends Transport {
 export type Door = {
   /** What the acceptor deals to this thread. */
   dealt: DescriptorQueue
-  /** Readable when there is something in the queue, or the time to stop has come. */
+  /** Readable when there is something in the queue or elsewhere, or the time to stop has come. */
   eventfd: number
   isStopping(): boolean
   accept: Accept
   /** A descriptor that was dealt but never became a stream is closed, and counted out here. */
   forget(): void
+  /** After every event of the eventfd: there may be something for the thread elsewhere. */
+  onWoken(): void
   /** Finishes what is under way, then calls; bounded in time. Nothing is closed before. */
   drain: Drain
 }

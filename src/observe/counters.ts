@@ -96,18 +96,18 @@ assert(STORE_BLOCK + STORE_BLOCK_SIZE <= BLOCK, 'both kinds of counters fit a bl
 assert(Math.max(...Object.values(Counter)) < STORE_BLOCK, 'the kinds do not overlap')
 
 /** What a session counts, into a thread's block (session/services.ts SessionCounters). */
-export function sessionCounters(counts: Float64Array, onLoginRefused: () => void) {
+export function sessionCounters(counts: Float64Array, onLoginRefused: (peer: string) => void) {
   const add = (counter: Counter, n: number): void => {
     counts[counter] = counts[counter]! + n
   }
   return {
     bytesRead: (length: number): void => add(Counter.bytesRead, length),
     bytesWritten: (length: number): void => add(Counter.bytesWritten, length),
-    authAttempt: (succeeded: boolean): void => {
+    authAttempt: (succeeded: boolean, peer: string): void => {
       add(Counter.authCmds, 1)
       if (succeeded) return
       add(Counter.authErrors, 1)
-      onLoginRefused()
+      onLoginRefused(peer)
     },
   }
 }

@@ -45,7 +45,7 @@ function say(log: Log, kind: EventKind, thread: number, text: string): void {
       log.warn({ thread, error: text }, 'Connection failed')
       return
     case EventKind.authFailed:
-      log.warn({ thread }, 'Login refused')
+      log.warn({ peer: text, thread }, 'Login refused')
       return
     case EventKind.nodeUp:
       log.info({ node: text }, 'Node is up')

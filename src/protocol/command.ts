@@ -87,13 +87,52 @@ export const commands = [
   { verb: 'me', command: Command.metaDebug, class: meta, tokensMin: 2, noreply: false },
 ] as const satisfies readonly Row[]
 
-export type CommandRow = Row & { bytes: Uint8Array }
+/** What a user must be allowed (auth/rights.ts); none: open to whoever is logged in. */
+export const Right = { none: 0, read: 1, write: 2, admin: 4, all: 7 } as const
+
+/** The rights that each verb takes: all of the mask. A verb without a line does not compile. */
+const needs = {
+  get: Right.read,
+  gets: Right.read,
+  gat: Right.read | Right.write,
+  gats: Right.read | Right.write,
+  set: Right.write,
+  add: Right.write,
+  replace: Right.write,
+  append: Right.write,
+  prepend: Right.write,
+  cas: Right.write,
+  delete: Right.write,
+  // They tell the new value.
+  incr: Right.read | Right.write,
+  decr: Right.read | Right.write,
+  touch: Right.write,
+  flush_all: Right.admin,
+  // The general ones; any argument takes `Right.admin`.
+  stats: Right.none,
+  version: Right.none,
+  verbosity: Right.admin,
+  cache_memlimit: Right.admin,
+  quit: Right.none,
+  // Flags may ask for more (meta-flags.ts).
+  mg: Right.read,
+  ms: Right.write,
+  md: Right.write,
+  ma: Right.read | Right.write,
+  mn: Right.none,
+  me: Right.read,
+} as const satisfies Record<(typeof commands)[number]['verb'], number>
+
+export type CommandRow = Row & { bytes: Uint8Array; needs: number }
 
 /** First byte of the verb → the rows that begin with it. */
 const rowsByFirstByte: (readonly CommandRow[])[] = Array.from({ length: 256 }, () => [])
 for (const row of commands) {
   const bytes = latin1(row.verb)
-  rowsByFirstByte[bytes[0]!] = [...rowsByFirstByte[bytes[0]!]!, { ...row, bytes }]
+  rowsByFirstByte[bytes[0]!] = [
+    ...rowsByFirstByte[bytes[0]!]!,
+    { ...row, bytes, needs: needs[row.verb] },
+  ]
 }
 
 /** The row of the verb at `at`, or undefined. Verbs are case-sensitive. */

@@ -90,6 +90,11 @@ export class MetaFlags {
     return ((letter & CASE ? this.#lower : this.#upper) & bit) !== 0
   }
 
+  /** Whether an `mg` with these changes anything: T, N or R. */
+  get writesInGet(): boolean {
+    return this.has(Flag.newTtl) || this.has(Flag.vivify) || this.has(Flag.recache)
+  }
+
   /** Marks a letter as seen; false when it was. */
   #note(letter: number): boolean {
     if (this.has(letter)) return false

@@ -55,6 +55,8 @@ export const TextLine = {
   authTokenTooLong: line('CLIENT_ERROR auth token too long'),
   badTermination: line('CLIENT_ERROR bad command line termination'),
   badTokenFormat: line('CLIENT_ERROR bad authentication token format'),
+  commandNotAllowed: line('CLIENT_ERROR command not allowed'),
+  keyNotAllowed: line('CLIENT_ERROR key not allowed'),
   tooManyConnections: line('ERROR Too many open connections'),
 } as const
 

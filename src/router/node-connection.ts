@@ -13,7 +13,7 @@
  */
 import { copyOf, latin1 } from '../base/bytes.ts'
 import { isStorage } from '../protocol/command.ts'
-import type { Credential } from '../auth/authenticator.ts'
+import type { Credential } from '../auth/account.ts'
 import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
 import type { Request } from '../protocol/request.ts'
 import { isReplyPart, NEED_MORE, readReply, Reply, ReplyKind } from '../protocol/text-reply.ts'

@@ -1,5 +1,5 @@
 /** What a router is told: the cluster's nodes and its own door. */
-import type { Credential } from '../auth/authenticator.ts'
+import type { Account, Credential } from '../auth/account.ts'
 import type { Io } from '../net/io.ts'
 import type { Placement } from '../ring/ring.ts'
 
@@ -27,7 +27,9 @@ export type RouterOptions = {
   /** Largest item any node takes, as `-I`. */
   itemSizeMax: number
   /** Undefined: no client has to log in. */
-  credentials: readonly Credential[] | undefined
+  accounts: readonly Account[] | undefined
+  /** The longest wait after wrong passwords from one address; 0: none. */
+  loginWaitMs: number
   /** How the router logs in at its nodes. */
   nodeCredential: Credential | undefined
   verbosity: number

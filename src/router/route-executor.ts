@@ -8,7 +8,7 @@
  *
  * A client's next request is taken up only while few of its own are on their way (mayProceed).
  */
-import type { Credential } from '../auth/authenticator.ts'
+import type { Credential } from '../auth/account.ts'
 import type { HostBook } from '../net/host-book.ts'
 import type { Cancel, Transport } from '../net/transport.ts'
 import { Counter } from '../observe/counters.ts'

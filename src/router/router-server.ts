@@ -1,4 +1,6 @@
 /** A router: the ring, its threads, and the main thread's part in them. Wiring, no logic. */
+import type { Account } from '../auth/account.ts'
+import { LoginDesk } from '../auth/login-desk.ts'
 import { monotonicEpochMs, systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
 import { HostBook } from '../net/host-book.ts'
@@ -18,6 +20,8 @@ export type RouterServer = {
   readonly listening: readonly ListenAddress[]
   /** The transport that serves. */
   readonly io: Io
+  /** Other users from now on, where users have to log in at all. @throws RangeError */
+  replaceAccounts(accounts: readonly Account[]): void
   stop(): Promise<void>
 }
 
@@ -31,16 +35,30 @@ export async function startRouter(
   const control = new Control()
   const counters = Counters.create(options.threads)
   const events = new Events()
+  // Undefined until there are threads that could be woken.
+  let wake: ((thread: number) => void) | undefined
+  const desk =
+    options.accounts &&
+    new LoginDesk({
+      threads: options.threads,
+      accounts: options.accounts,
+      waitMaxMs: options.loginWaitMs,
+      now: () => performance.now(),
+      wake: thread => wake?.(thread),
+      onError: error => hooks.log.error({ error: String(error) }, 'Cannot check a login'),
+    })
   const clockEpochMs = monotonicEpochMs()
   const hosts = HostBook.create(options.nodes.map(node => node.host))
   const stopLookups = await hosts.keep()
   const io = options.useKernel ? options.io : 'net'
   const extras: RouterExtras = {
-    options: { ...options, io },
+    // What threads need not know they are not told.
+    options: { ...options, io, accounts: options.accounts && [] },
     hosts: hosts.handle,
     continuum: Ring.build(options.placement, options.nodes).continuum,
     counters: counters.handle,
     events: events.buffer,
+    logins: desk?.ring.handle,
     clockEpochMs,
     startedAt: systemClock(clockEpochMs).seconds(),
   }
@@ -56,6 +74,7 @@ export async function startRouter(
     useKernel: options.useKernel,
     native: io !== 'net',
   })
+  wake = thread => host.wake(thread)
   for (const { address, code } of host.skipped) {
     hooks.log.warn({ host: address.host, code }, 'Address is not on this machine, skipped')
   }
@@ -63,9 +82,11 @@ export async function startRouter(
   return {
     listening: host.listening,
     io,
+    replaceAccounts: accounts => desk?.replace(accounts),
     stop: async () => {
       await host.stop()
       stopLookups()
+      desk?.stop()
       stopLogging()
     },
   }

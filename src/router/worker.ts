@@ -1,7 +1,8 @@
 /**
  * A data thread of a router: its clients, its connections to the nodes, its share of the counters.
  */
-import { PasswordList } from '../auth/authenticator.ts'
+import { LoginRing, type LoginRingHandle } from '../auth/login-ring.ts'
+import { RingAuthenticator } from '../auth/ring-authenticator.ts'
 import { latin1 } from '../base/bytes.ts'
 import { systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
@@ -31,6 +32,8 @@ export type RouterExtras = {
   continuum: Continuum
   counters: CountersHandle
   events: SharedArrayBuffer
+  /** Undefined: nobody has to log in. */
+  logins: LoginRingHandle | undefined
   clockEpochMs: number
   startedAt: number
 }
@@ -69,16 +72,28 @@ export default function runRouterThread(task: DataTask & RouterExtras): Promise<
       if (index === 0) events.emit(isUp ? EventKind.nodeUp : EventKind.nodeDown, index, text)
     },
   })
+  const logins =
+    task.logins &&
+    new RingAuthenticator(new LoginRing(task.logins), index, () => clock.milliseconds())
   const services = {
     ...servicesOf(options, index, counts, events),
     output: new Output(memory.bytes, memory.at, IO_OUTPUT_BYTES),
+    authenticator: logins,
   }
   const accept = (stream: Stream) => {
     if (options.verbosity > 0) events.emit(EventKind.connectionOpened, index, stream.peer)
     return new Session(stream, executor, services)
   }
-  transport.every(STALLED_CHECK_MS, () => services.stalled.check(performance.now()))
-  return runDataThread(task, transport, accept, done => executor.close(done))
+  transport.every(STALLED_CHECK_MS, () => {
+    services.stalled.check(performance.now())
+    logins?.check()
+  })
+  if (options.io === 'net') logins?.listen()
+  return runDataThread(task, transport, {
+    accept,
+    drain: done => executor.close(done),
+    onWoken: () => logins?.collect(),
+  })
 }
 
 function servicesOf(
@@ -86,12 +101,11 @@ function servicesOf(
   index: number,
   counts: Float64Array,
   events: Events,
-): Omit<SessionServices, 'output'> {
+): Omit<SessionServices, 'output' | 'authenticator'> {
   return {
     beginTurn: () => {},
     nowMs: () => performance.now(),
-    counters: sessionCounters(counts, () => events.emit(EventKind.authFailed, index, '')),
-    authenticator: options.credentials ? new PasswordList(options.credentials) : undefined,
+    counters: sessionCounters(counts, peer => events.emit(EventKind.authFailed, index, peer)),
     protocols: 'both',
     textKeysOnly: true,
     staging: new Staging(STAGING_BYTES),

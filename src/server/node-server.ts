@@ -1,4 +1,6 @@
 /** A cache node: the region, its threads, and the main thread's part in them. Wiring, no logic. */
+import type { Account } from '../auth/account.ts'
+import { LoginDesk } from '../auth/login-desk.ts'
 import { monotonicEpochMs, systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
 import { ThreadHost, workerBeside } from '../net/thread-host.ts'
@@ -19,6 +21,8 @@ export type NodeServer = {
   readonly listening: readonly ListenAddress[]
   /** The transport that serves. */
   readonly io: Io
+  /** Other users from now on, where users have to log in at all. @throws RangeError */
+  replaceAccounts(accounts: readonly Account[]): void
   /** The orderly end: stop accepting, send what is due, return every thread. */
   stop(): Promise<void>
 }
@@ -40,14 +44,28 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
   // One block more than data threads: main frees what has expired, and what is over the limit.
   const counters = Counters.create(options.threads + 1)
   const events = new Events()
+  // Undefined until there are threads that could be woken.
+  let wake: ((thread: number) => void) | undefined
+  const desk =
+    options.accounts &&
+    new LoginDesk({
+      threads: options.threads,
+      accounts: options.accounts,
+      waitMaxMs: options.loginWaitMs,
+      now: () => performance.now(),
+      wake: thread => wake?.(thread),
+      onError: error => hooks.log.error({ error: String(error) }, 'Cannot check a login'),
+    })
   const clockEpochMs = monotonicEpochMs()
   const io = options.useKernel ? options.io : 'net'
   const extras: NodeExtras = {
-    options: { ...options, io },
+    // What threads need not know they are not told.
+    options: { ...options, io, accounts: options.accounts && [] },
     region: region.handle,
     layout,
     counters: counters.handle,
     events: events.buffer,
+    logins: desk?.ring.handle,
     clockEpochMs,
     startedAt: systemClock(clockEpochMs).seconds(),
     tcpPort: options.listen[0]?.port ?? 0,
@@ -64,6 +82,7 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     useKernel: options.useKernel,
     native: io !== 'net',
   })
+  wake = thread => host.wake(thread)
   const stopHousekeeping = keepHouse({
     region,
     layout,
@@ -75,9 +94,11 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
   return {
     listening: host.listening,
     io,
+    replaceAccounts: accounts => desk?.replace(accounts),
     stop: async () => {
       stopHousekeeping()
       await host.stop()
+      desk?.stop()
       stopLogging()
     },
   }

@@ -1,5 +1,6 @@
 /** What a cache node can be told, in memcached's terms and with its defaults. */
-import type { Credential } from '../auth/authenticator.ts'
+import type { Account } from '../auth/account.ts'
+import { LOGIN_WAIT_MS } from '../auth/slow-down.ts'
 import type { Io } from '../net/io.ts'
 import { type ExtendedOptions, extendedDefaults } from './extended-options.ts'
 
@@ -46,8 +47,10 @@ export type NodeOptions = {
   extended: ExtendedOptions
   verbosity: number
   /** Undefined: nobody has to log in. */
-  credentials: readonly Credential[] | undefined
-  /** With credentials: also SASL on the binary protocol (`-S`), not ASCII authentication alone. */
+  accounts: readonly Account[] | undefined
+  /** The longest wait after wrong passwords from one address; 0: none. */
+  loginWaitMs: number
+  /** With accounts: also SASL on the binary protocol (`-S`), not ASCII authentication alone. */
   sasl: boolean
   /** For `stats settings`: the file of `-Y`, or undefined. */
   authFile: string | undefined
@@ -89,7 +92,8 @@ export const nodeDefaults: NodeOptions = {
   protocol: 'auto',
   extended: extendedDefaults,
   verbosity: 0,
-  credentials: undefined,
+  accounts: undefined,
+  loginWaitMs: LOGIN_WAIT_MS,
   sasl: false,
   authFile: undefined,
   region: 'mapped',

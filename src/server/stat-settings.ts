@@ -48,9 +48,9 @@ function processRows({ options, port, memoryLimitBytes }: NodeFacts): Row[] {
   ]
 }
 
-function bindingProtocol({ protocol, credentials, sasl }: NodeOptions): string {
+function bindingProtocol({ protocol, accounts, sasl }: NodeOptions): string {
   if (protocol !== 'auto') return protocol
-  return credentials !== undefined && !sasl ? 'ascii' : 'auto-negotiate'
+  return accounts !== undefined && !sasl ? 'ascii' : 'auto-negotiate'
 }
 
 function slabRows({ extended }: NodeOptions): Row[] {

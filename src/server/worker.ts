@@ -2,7 +2,8 @@
  * A data thread of a cache node (net/thread-host.ts draws the threads): its own connections,
  * buffers and counters, one store for all. It does not return before it is told to.
  */
-import { PasswordList } from '../auth/authenticator.ts'
+import { LoginRing, type LoginRingHandle } from '../auth/login-ring.ts'
+import { RingAuthenticator } from '../auth/ring-authenticator.ts'
 import { latin1 } from '../base/bytes.ts'
 import { CAS_BYTES } from '../base/item-size.ts'
 import { systemClock } from '../base/clock.ts'
@@ -10,6 +11,7 @@ import { Control } from '../net/control.ts'
 import { type DataTask, runDataThread } from '../net/data-thread.ts'
 import { IO_OUTPUT_BYTES } from '../net/io-memory.ts'
 import { openTransport } from '../net/io.ts'
+import type { Stream } from '../net/transport.ts'
 import { Counters, type CountersHandle, sessionCounters } from '../observe/counters.ts'
 import { EventKind, Events } from '../observe/events.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
@@ -32,6 +34,8 @@ export type NodeExtras = {
   layout: Layout
   counters: CountersHandle
   events: SharedArrayBuffer
+  /** Undefined: nobody has to log in. */
+  logins: LoginRingHandle | undefined
   clockEpochMs: number
   startedAt: number
   /** As clients see it; 0 until known. */
@@ -74,19 +78,28 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
       hashPower: () => Math.floor(Math.log2(store.index.bucketCount)),
     },
   })
+  const logins =
+    task.logins &&
+    new RingAuthenticator(new LoginRing(task.logins), index, () => clock.milliseconds())
   const memory = ioMemoryOf(region, task.layout, index, options.io !== 'net')
   const services = {
     ...servicesOf(options, index, counters.ofThread(index), events),
     output: new Output(memory.bytes, memory.at, IO_OUTPUT_BYTES),
+    authenticator: logins,
     beginTurn: () => store.tick(clock.seconds()),
     nowMs: () => clock.milliseconds(),
   }
   const transport = openTransport(options.io, memory)
-  transport.every(STALLED_CHECK_MS, () => services.stalled.check(clock.milliseconds()))
-  return runDataThread(task, transport, stream => {
+  transport.every(STALLED_CHECK_MS, () => {
+    services.stalled.check(clock.milliseconds())
+    logins?.check()
+  })
+  const accept = (stream: Stream) => {
     if (options.verbosity > 0) events.emit(EventKind.connectionOpened, index, stream.peer)
     return new Session(stream, executor, services)
-  })
+  }
+  if (options.io === 'net') logins?.listen()
+  return runDataThread(task, transport, { accept, onWoken: () => logins?.collect() })
 }
 
 /** Without cas an item is that much smaller, and so may hold that much more. */
@@ -95,9 +108,13 @@ function effectiveItemSizeMax({ cas, itemSizeMax }: NodeOptions): number {
 }
 
 /** ASCII authentication alone leaves no way to log in on the binary protocol. */
-function protocolsOf({ protocol, credentials, sasl }: NodeOptions): SessionServices['protocols'] {
+export function protocolsOf({
+  protocol,
+  accounts,
+  sasl,
+}: NodeOptions): SessionServices['protocols'] {
   if (protocol !== 'auto') return protocol
-  return credentials && !sasl ? 'ascii' : 'both'
+  return accounts && !sasl ? 'ascii' : 'both'
 }
 
 function servicesOf(
@@ -105,10 +122,9 @@ function servicesOf(
   index: number,
   counts: Float64Array,
   events: Events,
-): Omit<SessionServices, 'beginTurn' | 'nowMs' | 'output'> {
+): Omit<SessionServices, 'beginTurn' | 'nowMs' | 'output' | 'authenticator'> {
   return {
-    counters: sessionCounters(counts, () => events.emit(EventKind.authFailed, index, '')),
-    authenticator: options.credentials ? new PasswordList(options.credentials) : undefined,
+    counters: sessionCounters(counts, peer => events.emit(EventKind.authFailed, index, peer)),
     protocols: protocolsOf(options),
     textKeysOnly: false,
     staging: new Staging(STAGING_BYTES),

@@ -1,6 +1,6 @@
 /** Carries out a line of the text protocol that has no key (text-protocol.ts). */
 import { toLatin1 } from '../base/bytes.ts'
-import { Command } from '../protocol/command.ts'
+import { Command, type CommandRow } from '../protocol/command.ts'
 import type { Request } from '../protocol/request.ts'
 import { textEncoder, TextLine } from '../protocol/text-encoder.ts'
 import { NumberReader, type Tokens } from '../protocol/text-request.ts'
@@ -10,10 +10,16 @@ const numbers = new NumberReader()
 
 export function adminLine(
   session: Session,
+  row: CommandRow,
   bytes: Uint8Array,
   tokens: Tokens,
   request: Request,
 ): void {
+  const refusal = session.login.refusalOf(row.needs)
+  if (refusal !== undefined) {
+    if (!request.quiet) session.output.put(refusal)
+    return
+  }
   switch (request.command) {
     case Command.quit:
       session.close()
@@ -38,8 +44,9 @@ export function adminLine(
 function stats(session: Session, bytes: Uint8Array, tokens: Tokens): void {
   const hasArgument = tokens.count > 1
   const argument = hasArgument ? toLatin1(bytes, tokens.at[1]!, tokens.size[1]!) : ''
-  const known = session.executor.stats(session, argument)
-  if (!known) session.output.put(TextLine.error)
+  const refusal = session.login.refusalOfStats(argument)
+  if (refusal !== undefined) session.output.put(refusal)
+  else if (!session.executor.stats(session, argument)) session.output.put(TextLine.error)
 }
 
 function verbosity(session: Session, bytes: Uint8Array, tokens: Tokens, request: Request): void {

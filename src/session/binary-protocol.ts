@@ -1,6 +1,6 @@
 /**
  * The binary protocol of one connection (memcached doc/protocol-binary.txt, proto_bin.c): GET, SET,
- * ADD, REPLACE, DELETE with their quiet forms, NOOP, VERSION, QUIT and SASL PLAIN. Every other
+ * ADD, REPLACE, DELETE with their quiet forms, NOOP, VERSION, QUIT and SASL. Every other
  * opcode is answered `Unknown command`, its body swallowed.
  *
  *   header ──value not whole yet──▶ value ──whole──▶ header
@@ -17,7 +17,7 @@ import {
   readU16,
   readU32,
 } from '../protocol/binary-layout.ts'
-import { Command } from '../protocol/command.ts'
+import { Command, Right } from '../protocol/command.ts'
 import { Status } from '../protocol/encoder.ts'
 import { BINARY_BODY_MAX, KEY_MAX } from '../protocol/limits.ts'
 import { Request } from '../protocol/request.ts'
@@ -30,12 +30,15 @@ const STORAGE_EXTRAS = 8
 
 const State = { header: 0, value: 1, swallow: 2 } as const
 
-/** Opcode → what it asks and how many bytes of extras it has; keys are wanted where `key`. */
-type Row = { command: Command; extras: number; key: boolean; value: boolean }
-const get = { command: Command.get, extras: 0, key: true, value: false }
-const remove = { command: Command.delete, extras: 0, key: true, value: false }
-const bare = { extras: 0, key: false, value: false }
-const store = { extras: STORAGE_EXTRAS, key: true, value: true }
+/**
+ * Opcode → what it asks, the rights it takes and how many bytes of extras it has; keys are wanted
+ * where `key`.
+ */
+type Row = { command: Command; needs: number; extras: number; key: boolean; value: boolean }
+const get = { command: Command.get, needs: Right.read, extras: 0, key: true, value: false }
+const remove = { command: Command.delete, needs: Right.write, extras: 0, key: true, value: false }
+const bare = { needs: Right.none, extras: 0, key: false, value: false }
+const store = { needs: Right.write, extras: STORAGE_EXTRAS, key: true, value: true }
 const ROWS: Readonly<Record<number, Row>> = {
   [Opcode.get]: get,
   [Opcode.getq]: get,
@@ -138,6 +141,12 @@ export class BinaryProtocol {
     request.valueSize = bodySize - extrasSize - keySize
     if (this.#session.services.textKeysOnly && !isTextKey(bytes, request.keyAt, keySize)) {
       putBinary(this.#session.output, request, BinaryStatus.invalid)
+      return this.#swallow(request.keyAt + keySize, request.valueSize)
+    }
+    const { login } = this.#session
+    const refusal = row.key ? login.refusalOfKey(row.needs, request) : login.refusalOf(row.needs)
+    if (refusal !== undefined) {
+      putBinary(this.#session.output, request, BinaryStatus.authError)
       return this.#swallow(request.keyAt + keySize, request.valueSize)
     }
     if (row.value) return this.#store(bytes, bodyAt, end)

@@ -1,5 +1,5 @@
 /** Carries out a line of a meta command, as far as it goes without its data (text-protocol.ts). */
-import { Command, type CommandRow } from '../protocol/command.ts'
+import { Command, type CommandRow, Right } from '../protocol/command.ts'
 import { readMetaLine } from '../protocol/meta-request.ts'
 import type { Request } from '../protocol/request.ts'
 import { MetaLine } from '../protocol/text-encoder.ts'
@@ -23,8 +23,22 @@ export function metaLine(
     session.output.put(error)
     return isSet && request.valueSize >= 0 ? Follows.waste : Follows.command
   }
+  if (row.command === Command.metaNoop) {
+    session.output.put(MetaLine.noop)
+    return Follows.command
+  }
+  const refusal = session.login.refusalOfKey(needsOf(row, request), request)
+  if (refusal !== undefined) {
+    session.output.put(refusal)
+    return isSet ? Follows.waste : Follows.command
+  }
   if (isSet) return Follows.value
-  if (row.command === Command.metaNoop) session.output.put(MetaLine.noop)
-  else session.executor.execute(session, request)
+  session.executor.execute(session, request)
   return Follows.command
+}
+
+/** An `mg` that sets a lifetime or makes an item writes. */
+function needsOf({ command, needs }: CommandRow, { meta }: Request): number {
+  const writes = command === Command.metaGet && meta !== undefined && meta.writesInGet
+  return writes ? needs | Right.write : needs
 }

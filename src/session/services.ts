@@ -6,8 +6,8 @@ import type { Session } from './session.ts'
 export type SessionCounters = {
   bytesRead(length: number): void
   bytesWritten(length: number): void
-  /** One attempt to log in. */
-  authAttempt(succeeded: boolean): void
+  /** One attempt to log in, by whoever is at `peer`. */
+  authAttempt(succeeded: boolean, peer: string): void
 }
 
 export type SessionServices = {

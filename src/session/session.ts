@@ -3,14 +3,16 @@
  * the peer takes them, and closes in order. It knows no socket (net/transport.ts) and no store
  * (executor.ts); what the bytes mean is its protocol's business.
  *
- *   reading ◀──drain, resume── blocked        output full, peer behind, executor's window full:
- *      │  └───────────────────────▶             nothing more is parsed, the socket is not read
+ *   reading ◀──drain, resume── blocked        output full, peer behind, executor's window full,
+ *      │  └───────────────────────▶             a login not decided: nothing more is parsed, the
+ *      │                                        socket is not read
  *      └──quit, protocol violation, peer's end──▶ closing ──last reply sent──▶ closed
  */
 import { type Output, REPLY_ROOM } from '../protocol/output.ts'
 import type { Stream, StreamHandler } from '../net/transport.ts'
 import type { Executor, ValueSource } from './executor.ts'
 import { HeldInput } from './held-input.ts'
+import { Login } from './login.ts'
 import { PendingReplies, type Reply } from './pending-replies.ts'
 import { type Protocol, protocolOf } from './protocol.ts'
 import type { SessionServices } from './services.ts'
@@ -20,8 +22,7 @@ export class Session implements StreamHandler {
   readonly executor: Executor
   readonly services: SessionServices
   readonly output: Output
-  /** Whoever logged in; undefined until then, and always where nobody has to. */
-  user: string | undefined
+  readonly login: Login
   #protocol: Protocol | undefined
   readonly #held = new HeldInput()
   #behind = false
@@ -30,6 +31,7 @@ export class Session implements StreamHandler {
   #closed = false
   #peerEnded = false
   #running = false
+  #suspended = false
   #pending: PendingReplies | undefined
   #source: ValueSource | undefined
   #sourceAt = 0
@@ -40,6 +42,7 @@ export class Session implements StreamHandler {
     this.executor = executor
     this.services = services
     this.output = services.output
+    this.login = new Login(this, services.authenticator)
   }
 
   onData(bytes: Uint8Array, at: number, length: number): void {
@@ -70,6 +73,7 @@ export class Session implements StreamHandler {
     this.#source = undefined
     this.services.stalled.remove(this)
     this.#protocol?.abandon()
+    this.login.forget()
     this.#held.clear()
     this.executor.closed(this)
     this.services.onClosed(this, error)
@@ -94,7 +98,8 @@ export class Session implements StreamHandler {
 
   /** Whether another request may be taken up: there is room for its reply, and nobody objects. */
   ready(): boolean {
-    if (this.#closing || this.#closed || this.#behind || this.#source !== undefined) return false
+    if (this.#closing || this.#closed || this.#behind || this.#suspended) return false
+    if (this.#source !== undefined) return false
     if (this.output.room < REPLY_ROOM && !this.flush()) return false
     return this.executor.mayProceed(this)
   }
@@ -152,6 +157,20 @@ export class Session implements StreamHandler {
   /** Answers what is there, then closes. */
   close(): void {
     this.#closing = true
+  }
+
+  /** Takes up nothing more until `proceed`. */
+  suspend(): void {
+    this.#suspended = true
+  }
+
+  /** After `suspend`, from outside of a turn or within it. */
+  proceed(): void {
+    this.#suspended = false
+    if (this.#running || this.#closed) return
+    this.services.beginTurn()
+    this.flush()
+    this.resume()
   }
 
   /** Goes on where the session had to wait. */
@@ -212,7 +231,8 @@ export class Session implements StreamHandler {
   /** After a turn: stops or goes on reading, and closes when there is nothing left to say. */
   #settle(): void {
     if (this.#closed || this.#running) return
-    const idle = this.#source === undefined && (this.#pending?.isEmpty ?? true)
+    const waits = this.#source !== undefined || this.#suspended
+    const idle = !waits && (this.#pending?.isEmpty ?? true)
     const stuck = !this.#held.isEmpty && !this.ready()
     if (idle && (this.#closing || (this.#peerEnded && !stuck))) {
       this.#closing = true

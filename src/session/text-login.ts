@@ -6,7 +6,7 @@
 import { findCommand, Command } from '../protocol/command.ts'
 import { TextLine } from '../protocol/text-encoder.ts'
 import { NumberReader, Tokens } from '../protocol/text-request.ts'
-import type { Authenticator } from '../auth/authenticator.ts'
+import { AttemptKind, Mechanism, VerdictKind } from '../auth/authenticator.ts'
 import type { Session } from './session.ts'
 
 const LINE_MIN = 6
@@ -17,11 +17,9 @@ const numbers = new NumberReader()
 
 export class TextLogin {
   readonly #session: Session
-  readonly #authenticator: Authenticator
 
-  constructor(session: Session, authenticator: Authenticator) {
+  constructor(session: Session) {
     this.#session = session
-    this.#authenticator = authenticator
   }
 
   /**
@@ -53,7 +51,7 @@ export class TextLogin {
   }
 
   #data(bytes: Uint8Array, at: number, to: number): void {
-    const { output, services } = this.#session
+    const { output, login } = this.#session
     if (bytes[to] !== 0x0d || bytes[to + 1] !== 0x0a) {
       output.put(TextLine.badTermination)
       return
@@ -63,12 +61,10 @@ export class TextLogin {
       output.put(TextLine.badTokenFormat)
       return
     }
-    const user = this.#authenticator.verify(
-      bytes.subarray(at, space),
-      bytes.subarray(space + 1, to),
-    )
-    services.counters.authAttempt(user !== undefined)
-    this.#session.user = user
-    output.put(user === undefined ? TextLine.authFailure : TextLine.stored)
+    const parts = [bytes.slice(at, space), bytes.slice(space + 1, to)]
+    const attempt = { kind: AttemptKind.plain, mechanism: Mechanism.plain, parts }
+    login.attempt(attempt, ({ kind }) => {
+      output.put(kind === VerdictKind.granted ? TextLine.stored : TextLine.authFailure)
+    })
   }
 }

@@ -49,8 +49,7 @@ export class TextProtocol {
   constructor(session: Session) {
     this.#session = session
     this.#value = new IncomingValue(session)
-    const { authenticator } = session.services
-    this.#login = authenticator ? new TextLogin(session, authenticator) : undefined
+    this.#login = session.login.isAsked ? new TextLogin(session) : undefined
   }
 
   abandon(): void {
@@ -131,13 +130,13 @@ export class TextProtocol {
         tokens.split(bytes, at, to)
         this.#request.reset(row.command)
         this.#noreply(row, bytes)
-        adminLine(this.#session, bytes, tokens, this.#request)
+        adminLine(this.#session, row, bytes, tokens, this.#request)
         return newline + 1
     }
   }
 
   get #mustLogIn(): boolean {
-    return this.#login !== undefined && this.#session.user === undefined
+    return this.#login !== undefined && this.#session.login.isMissing
   }
 
   #unknown(bytes: Uint8Array, at: number, to: number): void {
@@ -194,6 +193,7 @@ export class TextProtocol {
     let next = at + row.bytes.length
     let keys = 0
     let firstKey = -1
+    let refusal: Uint8Array | undefined
     const withExptime = row.command === Command.gat || row.command === Command.gats
     let exptimeIsBad = false
     for (let token = 0; ; token += 1) {
@@ -209,9 +209,14 @@ export class TextProtocol {
       if (keys === 0) firstKey = start
       keys += 1
       if (next - start > KEY_MAX) return this.#reject(TextLine.badFormat)
+      this.#request.key = bytes
+      this.#request.keyAt = start
+      this.#request.keySize = next - start
+      refusal ??= this.#session.login.refusalOfKey(row.needs, this.#request)
     }
     if (keys === 0) return this.#reject(TextLine.badFormat)
     if (exptimeIsBad) return this.#reject(TextLine.badExptime)
+    if (refusal !== undefined) return this.#reject(refusal)
     return firstKey
   }
 
@@ -238,8 +243,10 @@ export class TextProtocol {
       return valueAt
     }
     this.#noreply(row, bytes)
-    if (!this.#storageFields(row, bytes)) {
-      if (!request.quiet) session.output.put(TextLine.badFormat)
+    const isRight = this.#storageFields(row, bytes)
+    const refusal = isRight ? session.login.refusalOfKey(row.needs, request) : TextLine.badFormat
+    if (refusal !== undefined) {
+      if (!request.quiet) session.output.put(refusal)
       return this.#swallow(valueAt)
     }
     return this.#takeValue(bytes, valueAt, end)
@@ -327,6 +334,7 @@ export class TextProtocol {
       if (!numbers.uint64(bytes, tokens.at[2]!, tokens.size[2]!)) error = TextLine.badDelta
       request.delta = numbers.value
     }
+    error ??= this.#session.login.refusalOfKey(row.needs, request)
     if (error === undefined) executor.execute(this.#session, request)
     else if (!request.quiet) output.put(error)
   }

@@ -175,12 +175,15 @@ const guarded: readonly Guarded[] = [
 ]
 
 async function node(flags: readonly string[]): ReturnType<Guarded['start']> {
-  return { server: await startNode(['-t', '2', ...flags]), others: [] }
+  return { server: await startNode(['-t', '2', '--login-wait', '0', ...flags]), others: [] }
 }
 
 async function router(): ReturnType<Guarded['start']> {
   const behind = await startNode(['-t', '1'])
-  return { server: await startRouter([behind.address], ['-Y', passwords.path]), others: [behind] }
+  return {
+    server: await startRouter([behind.address], ['-Y', passwords.path, '--login-wait', '0']),
+    others: [behind],
+  }
 }
 
 describe.each(guarded)('before a login ($name)', kind => {
@@ -304,7 +307,7 @@ describe.each(guarded)('before a login ($name)', kind => {
     )
     const replies = parseReplies(await connection.receiveEnd())
     expect(replies.map(reply => [reply.opcode, reply.status, reply.value])).toEqual([
-      [Opcode.saslMechanisms, 0, 'PLAIN'],
+      [Opcode.saslMechanisms, 0, 'SCRAM-SHA-512 SCRAM-SHA-256 PLAIN'],
       [Opcode.saslAuth, 0, 'Authenticated'],
       [Opcode.get, 0, '5'],
       [Opcode.get, 1, 'Not found'],

@@ -19,7 +19,11 @@ function nodeTarget(threads: number): Target {
     kind: 'node',
     cutEverywhere: threads === 1,
     version: () => '1.6.45',
-    start: (flags = []) => startNode(['-t', String(threads), ...flags]),
+    start: (flags = []) => {
+      // Transcripts with wrong passwords are played over and over from one address.
+      const patience = flags.includes('-Y') ? ['--login-wait', '0'] : []
+      return startNode(['-t', String(threads), ...patience, ...flags])
+    },
   }
 }
 

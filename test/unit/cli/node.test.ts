@@ -176,7 +176,8 @@ describe('values that are taken', () => {
       unixMask: 0o700,
       extended: extendedDefaults,
       verbosity: 0,
-      credentials: undefined,
+      accounts: undefined,
+      loginWaitMs: 3200,
       sasl: false,
     })
   })
@@ -252,10 +253,14 @@ describe('values that are taken', () => {
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
     const file = join(directory, 'users')
     writeFileSync(file, 'bob:secret\n')
-    const credentials = [{ name: 'bob', password: 'secret' }]
-    expect(await parse(['-Y', file])).toMatchObject({ credentials, sasl: false, authFile: file })
+    const accounts = [{ name: 'bob', password: 'secret' }]
+    expect(await parse(['-Y', file])).toMatchObject({
+      accounts,
+      sasl: false,
+      authFile: file,
+    })
     started.length = 0
-    expect(await parse(['-S', '-Y', file])).toMatchObject({ credentials, sasl: true })
+    expect(await parse(['-S', '-Y', file])).toMatchObject({ accounts, sasl: true })
   })
 })
 

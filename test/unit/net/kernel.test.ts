@@ -147,9 +147,12 @@ describe('runDataThread() without an acceptor', () => {
       connectionLimit: 1,
       refusal: Buffer.from('full\r\n'),
     }
-    const done = runDataThread(task, new NodeTransport(), handler, finished => {
-      steps.push('drain')
-      finished()
+    const done = runDataThread(task, new NodeTransport(), {
+      accept: handler,
+      drain: finished => {
+        steps.push('drain')
+        finished()
+      },
     })
     const [message] = (await once(port1, 'message')) as [{ type: string; ports: number[] }]
     expect(message.type).toBe('ready')

@@ -26,6 +26,7 @@ export class PumpedEpoll extends EpollTransport implements PortableTransport {
       forget: () => {
         this.forgotten += 1
       },
+      onWoken: () => {},
       drain: finished => finished(),
     }
     this.open(this.door)

@@ -137,7 +137,7 @@ describe('logEvents()', () => {
       'warn Node is down',
     ])
     expect(lines[4]![1]).toEqual({ node: 'who' })
-    expect(JSON.stringify(lines[3]![1])).not.toContain('who')
+    expect(lines[3]![1]).toEqual({ peer: 'who', thread: 2 })
   })
 
   test('says once for each look how many connections were refused and events dropped', () => {

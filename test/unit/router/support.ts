@@ -3,7 +3,7 @@
  * what a node answers and in what pieces, and how time goes by (fake timers).
  */
 import { onTestFinished, vi } from 'vitest'
-import type { Credential } from '../../../src/auth/authenticator.ts'
+import type { Credential } from '../../../src/auth/account.ts'
 import { HostBook } from '../../../src/net/host-book.ts'
 import type { Cancel, OutboundHandler, Stream, Transport } from '../../../src/net/transport.ts'
 import { Counters } from '../../../src/observe/counters.ts'

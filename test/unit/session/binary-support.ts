@@ -54,3 +54,24 @@ export function plain(name: string, password: string, authzid = ''): string {
   const value = `${authzid}\0${name}\0${password}`
   return request(Opcode.saslAuth, { key: 'PLAIN', value })
 }
+
+export type BinaryReply = { opcode: number; status: number; key: string; value: string }
+
+/** The replies in a text of one byte a character. */
+export function parseReplies(text: string): BinaryReply[] {
+  const bytes = Buffer.from(text, 'latin1')
+  const replies: BinaryReply[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const keyAt = at + 24 + bytes[at + 4]!
+    const valueAt = keyAt + bytes.readUInt16BE(at + 2)
+    const end = at + 24 + bytes.readUInt32BE(at + 8)
+    replies.push({
+      opcode: bytes[at + 1]!,
+      status: bytes.readUInt16BE(at + 6),
+      key: text.slice(keyAt, valueAt),
+      value: text.slice(valueAt, end),
+    })
+    at = end
+  }
+  return replies
+}

@@ -2,19 +2,20 @@
  * A node without sockets or threads: sessions over a fake stream, answered by the real executor from
  * a real store. The stream can be as slow as a test wants it, and time stands still until moved.
  */
-import { PasswordList } from '../../../src/auth/authenticator.ts'
 import { latin1 } from '../../../src/base/bytes.ts'
 import { Control } from '../../../src/net/control.ts'
 import type { Stream } from '../../../src/net/transport.ts'
 import { Counters, sessionCounters } from '../../../src/observe/counters.ts'
 import { OUTPUT_BYTES, Output } from '../../../src/protocol/output.ts'
 import { type NodeOptions, nodeDefaults } from '../../../src/server/options.ts'
+import { protocolsOf } from '../../../src/server/worker.ts'
 import { StoreExecutor } from '../../../src/server/store-executor.ts'
 import type { Executor } from '../../../src/session/executor.ts'
 import { type SessionServices, StalledSessions, Staging } from '../../../src/session/services.ts'
 import { Session } from '../../../src/session/session.ts'
 import { MemoryLimit } from '../../../src/store/memory-limit.ts'
 import type { Store } from '../../../src/store/store.ts'
+import { DirectAuthenticator } from './direct-authenticator.ts'
 import { makeStore, MIB, NOW, type TestStore } from '../store/support.ts'
 
 const STAGING_BYTES = 8 * MIB
@@ -104,6 +105,8 @@ export type TestNode = {
   executor: Executor
   counters: Counters
   services: SessionServices
+  /** Where users have to log in. */
+  authenticator: DirectAuthenticator | undefined
   /** What `onClosed` was told, one entry a session. */
   closed: string[]
   /** Seconds go by; sessions see it at their next turn. */
@@ -143,6 +146,7 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
   })
   const executor = given.executor ?? ownExecutor
   const closed: string[] = []
+  const authenticator = options.accounts && new DirectAuthenticator(options.accounts)
   const services: SessionServices = {
     beginTurn: () => store.tick(now),
     nowMs: () => now * 1000,
@@ -150,8 +154,8 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
     textKeysOnly: given.executor !== undefined,
     output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
     counters: sessionCounters(counters.ofThread(0), () => {}),
-    authenticator: options.credentials ? new PasswordList(options.credentials) : undefined,
-    protocols: options.credentials && !options.sasl ? 'ascii' : 'both',
+    authenticator,
+    protocols: protocolsOf(options),
     staging: new Staging(given.stagingBytes ?? STAGING_BYTES),
     itemSizeMax,
     flushAllowed: options.flush,
@@ -164,6 +168,7 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
     executor,
     counters,
     services,
+    authenticator,
     closed,
     advance: seconds => {
       now += seconds

@@ -2,68 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { PasswordList } from '../../../src/auth/authenticator.ts'
 import { parsePasswordFile, readPasswordFile } from '../../../src/auth/password-file.ts'
-import { verifyPlain } from '../../../src/auth/sasl-plain.ts'
-
-const credentials = [
-  { name: 'bob', password: 'secret' },
-  { name: 'eve', password: 'pass:word with spaces' },
-  { name: 'zoë', password: 'pässwörd' },
-]
-const list = new PasswordList(credentials)
-
-function verify(name: string, password: string): string | undefined {
-  return list.verify(Buffer.from(name), Buffer.from(password))
-}
-
-describe('PasswordList', () => {
-  test('knows each user by name and password, bytes and all', () => {
-    for (const { name, password } of credentials) expect(verify(name, password)).toBe(name)
-  })
-
-  const wrong: readonly [string, string][] = [
-    ['bob', 'Secret'],
-    ['bob', ''],
-    ['', ''],
-    ['', 'secret'],
-    ['bob ', 'secret'],
-    ['bob', 'secret\0'],
-    ['bob', 'pass:word with spaces'],
-    ['eve', 'secret'],
-    ['bobsecret', ''],
-    ['bob', 'x'.repeat(100_000)],
-  ]
-  test.each(wrong)('refuses %j with %j', (name, password) => {
-    expect(verify(name, password)).toBeUndefined()
-  })
-
-  test('lets nobody in when it is empty', () => {
-    expect(new PasswordList([]).verify(Buffer.from(''), Buffer.from(''))).toBeUndefined()
-  })
-})
-
-function plain(text: string): string | undefined {
-  return verifyPlain(Buffer.from(text), list)
-}
-
-describe('verifyPlain()', () => {
-  test.each([
-    ['\0bob\0secret', 'bob'],
-    ['bob\0bob\0secret', 'bob'],
-    ['\0zoë\0pässwörd', 'zoë'],
-  ])('%j is %s', (payload, user) => {
-    expect(plain(payload)).toBe(user)
-  })
-
-  const wrong = ['', '\0', '\0\0', '\0bob\0', '\0\0secret', 'bob\0secret', 'eve\0bob\0secret']
-  test.each([...wrong, '\0bob\0secret\0', '\0bob\0sec\0ret', 'BOB\0bob\0secret'])(
-    '%j is nobody',
-    payload => {
-      expect(plain(payload)).toBeUndefined()
-    },
-  )
-})
 
 function parse(text: string): { name: string; password: string }[] {
   return parsePasswordFile(text, 'users.txt')
