@@ -43,6 +43,8 @@ export class EpollStream implements Stream {
   /** Where an outbound one goes. */
   where = ''
   isClosing = false
+  /** The transport's second in which the peer was last heard of. */
+  heardAt = 0
   isClosed = false
   readonly #loop: EpollLoop
   #outbound: OutboundHandler | undefined

@@ -54,9 +54,12 @@ export class EpollTransport implements NativeTransport, EpollLoop {
   #count = 0
   #generation = 0
   #door: Door | undefined
+  /** Counted only where clients may be idle for so long and no longer. */
+  #seconds = 0
   #isDone = false
 
-  constructor(memory: IoMemory) {
+  /** @param idleSeconds how long a client may say nothing; 0: for ever. */
+  constructor(memory: IoMemory, idleSeconds = 0) {
     this.#memory = memory
     this.#inputAt = memory.at + IO_OUTPUT_BYTES
     this.#inputAddress = memory.base + this.#inputAt
@@ -64,6 +67,7 @@ export class EpollTransport implements NativeTransport, EpollLoop {
     const eventsAt = this.#scratchAt + SCRATCH_BYTES
     assert(eventsAt + EPOLL_BYTES <= memory.at + memory.size, 'the parts fit in the memory')
     this.#epoll = new Epoll(memory, eventsAt)
+    if (idleSeconds > 0) this.every(1000, () => this.#endIdle(idleSeconds))
   }
 
   serve(door: Door): void {
@@ -186,6 +190,7 @@ export class EpollTransport implements NativeTransport, EpollLoop {
 
   #receive(stream: EpollStream): void {
     const length = this.#sockets.receive(stream.fd, this.#inputAddress, INPUT_BYTES)
+    stream.heardAt = this.#seconds
     if (length > 0 && stream.isEnding) return
     if (length > 0) stream.handler!.onData(this.#memory.bytes, this.#inputAt, length)
     else if (length === 0) stream.ended()
@@ -215,6 +220,7 @@ export class EpollTransport implements NativeTransport, EpollLoop {
 
   #adopt(fd: number, accept: Accept): void {
     const stream = new EpollStream(this, fd, this.#nextGeneration())
+    stream.heardAt = this.#seconds
     this.#sockets.sendAtOnce(fd)
     stream.handler = accept(stream)
     if (!this.#watch(stream)) stream.fail('The kernel watches no more sockets')
@@ -280,6 +286,14 @@ export class EpollTransport implements NativeTransport, EpollLoop {
       }
       this.atTurnEnd(check)
     })
+  }
+
+  #endIdle(idleSeconds: number): void {
+    this.#seconds += 1
+    for (const stream of this.#streams) {
+      const isClient = stream !== undefined && stream.where === ''
+      if (isClient && this.#seconds - stream.heardAt > idleSeconds) stream.end()
+    }
   }
 
   #close(): void {

@@ -26,6 +26,11 @@ export function chooseIo(choice: IoChoice): Io {
   )
 }
 
-export function openTransport(io: Io, memory: IoMemory): PortableTransport | NativeTransport {
-  return io === 'epoll' ? new EpollTransport(memory) : new NodeTransport()
+/** @param idleSeconds how long a client may say nothing; 0: for ever. */
+export function openTransport(
+  io: Io,
+  memory: IoMemory,
+  idleSeconds: number,
+): PortableTransport | NativeTransport {
+  return io === 'epoll' ? new EpollTransport(memory, idleSeconds) : new NodeTransport(idleSeconds)
 }

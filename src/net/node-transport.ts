@@ -105,7 +105,13 @@ export class NodeTransport implements PortableTransport {
   readonly #inputBytes = new Uint8Array(this.#input.buffer)
   readonly #streams = new Set<NodeStream>()
   readonly #servers: Server[] = []
+  readonly #idleSeconds: number
   #onEmpty: () => void = () => {}
+
+  /** @param idleSeconds how long a client may say nothing; 0: for ever. */
+  constructor(idleSeconds = 0) {
+    this.#idleSeconds = idleSeconds
+  }
 
   adopt(fd: number, accept: Accept): void {
     let stream: NodeStream | undefined
@@ -120,12 +126,15 @@ export class NodeTransport implements PortableTransport {
     const socket = new Socket(options)
     socket.setNoDelay(true)
     stream = this.#track(socket)
+    this.#limitIdle(socket, stream)
+    this.#limitIdle(socket, stream)
     stream.attach(accept(stream))
   }
 
   async listen(address: ListenAddress, accept: Accept): Promise<number> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
       const stream = this.#track(socket)
+      this.#limitIdle(socket, stream)
       stream.attach(accept(stream))
       socket.on('data', (chunk: Buffer) => {
         this.#inputBytes.set(chunk)
@@ -199,6 +208,10 @@ export class NodeTransport implements PortableTransport {
     }, DRAIN_MS)
     await drained
     clearTimeout(timer)
+  }
+
+  #limitIdle(socket: Socket, stream: NodeStream): void {
+    if (this.#idleSeconds > 0) socket.setTimeout(this.#idleSeconds * 1000, () => stream.end())
   }
 
   #track(socket: Socket): NodeStream {

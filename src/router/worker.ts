@@ -50,7 +50,7 @@ export default function runRouterThread(task: DataTask & RouterExtras): Promise<
   const events = new Events(task.events)
   const counts = counters.ofThread(index)
   const memory = options.io === 'net' ? portableMemory() : mapIoMemory()
-  const transport = openTransport(options.io, memory)
+  const transport = openTransport(options.io, memory, 0)
   const facts = {
     options,
     control: new Control(task.control),

@@ -89,7 +89,7 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
     beginTurn: () => store.tick(clock.seconds()),
     nowMs: () => clock.milliseconds(),
   }
-  const transport = openTransport(options.io, memory)
+  const transport = openTransport(options.io, memory, options.extended.idleTimeout)
   transport.every(STALLED_CHECK_MS, () => {
     services.stalled.check(clock.milliseconds())
     logins?.check()

@@ -13,7 +13,8 @@ const NOTHING = new Uint8Array(0)
 
 export class IncomingValue {
   readonly #session: Session
-  readonly #tail = new Uint8Array(2)
+  /** Its last two bytes, the earlier one above: an array of its own would cost each connection. */
+  #tail = 0
   #staged: Uint8Array | undefined
   #sink: ValueSink | undefined
   #size = 0
@@ -51,7 +52,7 @@ export class IncomingValue {
     }
     let next = at + ofValue
     while (next < end && !this.isWhole) {
-      this.#tail[this.#received - this.#size] = bytes[next]!
+      this.#tail = ((this.#tail & 0xff) << 8) | bytes[next]!
       this.#received += 1
       next += 1
     }
@@ -63,7 +64,7 @@ export class IncomingValue {
   }
 
   get endsInCrlf(): boolean {
-    return this.#tail[0] === 0x0d && this.#tail[1] === 0x0a
+    return this.#tail === 0x0d0a
   }
 
   /** Has the whole value stored and answered. */

@@ -64,8 +64,8 @@ async function acceptOn(kernel: Kernel, listener: number): Promise<number> {
 }
 
 /** A connection from a plain socket to a stream of the transport, made in one of its two ways. */
-async function pair(way: Way): Promise<Pair> {
-  const transport = way === 'epoll' ? new PumpedEpoll() : new NodeTransport()
+async function pair(way: Way, idleSeconds = 0): Promise<Pair> {
+  const transport = way === 'epoll' ? new PumpedEpoll(idleSeconds) : new NodeTransport(idleSeconds)
   const recorder = new Recorder()
   const accept = (stream: Stream): Recorder => {
     recorder.stream = stream
@@ -174,6 +174,17 @@ describe.each(['adopt', 'listen', 'epoll'] as const)('a connection by %s', way =
     await once(peer, 'end')
     expect(read).toBe(written)
     expect(await recorder.closed).toBe('')
+  })
+
+  test('a client that says nothing for too long is closed, one that speaks is not', async () => {
+    const [quiet, busy] = [await pair(way, 1), await pair(way, 1)]
+    const said = setInterval(() => busy.peer.write('x'), 100)
+    await once(quiet.peer.resume(), 'end')
+    expect(await quiet.recorder.closed).toBe('')
+    await sleep(1500)
+    clearInterval(said)
+    expect(busy.recorder.events).toEqual([])
+    expect(busy.recorder.received.length).toBeGreaterThan(10)
   })
 
   test('a reset by the peer is a normal close', async () => {

@@ -15,8 +15,9 @@ export class PumpedEpoll extends EpollTransport implements PortableTransport {
     throw new Error('Cannot accept: nobody said how')
   }
 
-  constructor(memory = mapIoMemory()) {
-    super(memory)
+  constructor(idleSeconds = 0) {
+    const memory = mapIoMemory()
+    super(memory, idleSeconds)
     this.memory = memory
     this.door = {
       dealt: new DescriptorQueue(),
