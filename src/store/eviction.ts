@@ -22,6 +22,7 @@ import { NO_SLOT } from './hash-index.ts'
 import type { KeyHash } from './hash.ts'
 import { RESERVE_SEGMENTS } from './layout.ts'
 import type { EvictionOptions } from './put.ts'
+import { SegmentWalk } from './segment-walk.ts'
 import { NO_SEGMENT } from './segments.ts'
 import type { Store } from './store.ts'
 import { Part } from './ttl-buckets.ts'
@@ -35,6 +36,7 @@ export class Eviction {
   readonly #hash: KeyHash
   readonly #evict: boolean
   readonly #settings: EvictionSettings
+  readonly #walk: SegmentWalk
   /** What the main part's items have to be worth: log2 of frequency + 1 over size in words. */
   #measure = MEASURE_MIN
   /** Segments emptied since one was gained. */
@@ -47,6 +49,7 @@ export class Eviction {
   constructor(store: Store, hash: KeyHash, options: EvictionOptions) {
     this.#store = store
     this.#hash = hash
+    this.#walk = new SegmentWalk(store, hash)
     this.#evict = options.evict
     this.#settings = { ...evictionDefaults, ...options.eviction }
   }
@@ -192,7 +195,7 @@ export class Eviction {
       this.#settleLarge(segment)
       return true
     }
-    this.#eachItem(segment, item => {
+    this.#walk.eachItem(segment, item => {
       const isWanted = items.isFetched(item) && this.#isAlive(item)
       if (isWanted) this.#relocate(item, this.#mainChain(item))
       else this.#drop(item)
@@ -223,7 +226,7 @@ export class Eviction {
     const { items, layout, segments } = this.#store
     const chain = segments.lists.chainOf(segment)
     let kept = 0
-    this.#eachItem(segment, item => {
+    this.#walk.eachItem(segment, item => {
       if (!this.#isWorthIt(item)) return
       kept += items.sizeWords(item)
       this.#relocate(item, chain)
@@ -287,7 +290,7 @@ export class Eviction {
       largeSegments.finishEvicting(segment)
       return
     }
-    this.#eachItem(segment, item => this.#drop(item))
+    this.#walk.eachItem(segment, item => this.#drop(item))
     segments.finishEvicting(segment)
   }
 
@@ -300,7 +303,7 @@ export class Eviction {
       // One alone would only be copied to where it takes as much.
       const run = segments.takeMore(chain, 2, 2, sparse)
       for (const segment of run) {
-        this.#eachItem(segment, item => {
+        this.#walk.eachItem(segment, item => {
           if (this.#isAlive(item)) this.#relocate(item, chain)
           else this.#drop(item)
         })
@@ -309,17 +312,6 @@ export class Eviction {
       if (run.length > 0) return true
     }
     return false
-  }
-
-  #eachItem(segment: number, visit: (item: number) => void): void {
-    const { items, segments } = this.#store
-    let item = segments.firstWord(segment)
-    const end = item + segments.usedWords(segment)
-    while (item < end) {
-      const size = items.sizeWords(item)
-      visit(item)
-      item += size
-    }
   }
 
   #lock(item: number): number {

@@ -45,7 +45,7 @@ interface Options {
 interface Measured {
   readonly nanoseconds: number
   readonly contendedPerMillion: number
-  readonly yieldedPercent: number
+  readonly waitedPercent: number
   readonly timings: readonly StoreTiming[]
 }
 
@@ -60,6 +60,8 @@ interface Row {
 const MIB = 1024 * 1024
 const OPERATIONS = ['hit', 'miss', 'set', 'delete', 'incr', 'aside'] as const
 const COUNTER_SIZE = 20
+/** At least what an item takes, index included. */
+const ITEM_BYTES = 145
 const SEED = Uint32Array.of(1, 2, 3, 4)
 const THREAD = new URL('./store-thread.ts', import.meta.url)
 const PAUSE_STEPS_MS = [1, 2, 3, 5, 8, 13] as const
@@ -103,12 +105,15 @@ function operationNamed(name: string): StoreOperation {
   throw new RangeError(`Cannot find operation "${name}": expected ${OPERATIONS.join(', ')}`)
 }
 
-/** New memory with every key in it: `k…` with values, or `n…` with numbers for `incr`. */
+/**
+ * New memory with every key in it: `k…` with values, or `n…` with numbers for `incr`. For `aside`
+ * it is full, of keys that nobody asks for, so that every put has room to be made for it.
+ */
 function refill(region: Region, layout: Layout, operation: StoreOperation, keys: number): void {
   region.bytes.fill(0, 0, layout.totalBytes)
   Store.format(region, layout, SEED)
-  if (operation === 'miss' || operation === 'aside') return
   const store = newStore(region, layout)
+  if (operation === 'aside') keys = Math.floor(layout.totalBytes / ITEM_BYTES)
   const put = operation === 'incr' ? newPut(COUNTER_SIZE - 1) : newPut()
   for (let id = 0; id < keys; id += 1) {
     writeKey(put.key, operation === 'incr' ? 'n' : 'k', id)
@@ -140,11 +145,11 @@ async function measure(
   if (failures > 0) throw new Error(`Cannot use ${operation}: ${failures} failed, expected none`)
   const total = timings.reduce((sum, timing) => sum + timing.milliseconds, 0)
   const contended = timings.reduce((sum, timing) => sum + timing.contended, 0)
-  const yielded = timings.reduce((sum, timing) => sum + timing.yieldedMs, 0)
+  const waited = timings.reduce((sum, timing) => sum + timing.waitedMs, 0)
   return {
     nanoseconds: (total / threads / operations) * 1e6,
     contendedPerMillion: (contended / (operations * threads)) * 1e6,
-    yieldedPercent: (100 * yielded) / total,
+    waitedPercent: (100 * waited) / total,
     timings,
   }
 }
@@ -203,7 +208,7 @@ function format(rows: readonly Row[]): string {
     'ns, 2 on two',
     'throughput, one / two stores',
     'lock held, per million',
-    '% of time yielded',
+    '% of time waiting for locks',
   ]
   const cells = rows.map(({ operation, keys, one, shared, own }) => [
     operation,
@@ -213,7 +218,7 @@ function format(rows: readonly Row[]): string {
     median(nanoseconds(own)).toFixed(0),
     formatSpread(spread(pairRatios(nanoseconds(own), nanoseconds(shared)))),
     median(shared.map(measured => measured.contendedPerMillion)).toFixed(0),
-    median(shared.map(measured => measured.yieldedPercent)).toFixed(1),
+    median(shared.map(measured => measured.waitedPercent)).toFixed(1),
   ])
   const tables = [formatColumns([heading, ...cells])]
   for (const row of rows) if (row.operation === 'aside') tables.push(formatPauses(row))
