@@ -13,6 +13,9 @@ import { Store } from '../store/store.ts'
 const RECLAIM_SLICE_MS = 1
 /** Between two slices of one round: main stays free for nine tenths of the time. */
 const PAUSE_MS = 9
+/** … and for two thirds, once a round takes long: what is due is to be gone within 2 s. */
+const HURRIED_PAUSE_MS = 2
+const HURRY_AFTER_MS = 250
 /** Between two rounds: exptimes are whole seconds. */
 const REST_MS = 500
 /** How soon a new memory limit is seen. */
@@ -39,8 +42,14 @@ export function keepHouse(options: HousekeepingOptions): () => void {
   const reclaimer = new Reclaimer(store, nowMs)
   const eviction = new Eviction(store, store.newHash(), { evict })
   const limit = new MemoryLimit(store, region)
+  let roundFromMs = 0
   const stopReclaiming = repeat(REST_MS, () => {
-    return reclaimer.slice(clock.seconds(), RECLAIM_SLICE_MS) ? REST_MS : PAUSE_MS
+    if (roundFromMs === 0) roundFromMs = nowMs()
+    if (!reclaimer.slice(clock.seconds(), RECLAIM_SLICE_MS)) {
+      return nowMs() - roundFromMs < HURRY_AFTER_MS ? PAUSE_MS : HURRIED_PAUSE_MS
+    }
+    roundFromMs = 0
+    return REST_MS
   })
   const stopLimiting = repeat(LIMIT_REST_MS, () => {
     store.now = clock.seconds()
