@@ -63,8 +63,17 @@ export function itemSize(min: number, max: number): (text: string) => number {
 
 /** `--io`, or MEMRING_IO, which the children of `memring up` inherit. */
 export function ioOption(): Option {
-  const option = new Option('--io <name>', 'how sockets are served; auto: the fastest there is')
-  return option.choices(ioChoices).env('MEMRING_IO').default('auto')
+  const option = new Option(
+    '--io <name>',
+    'how sockets are served: auto (the fastest there is), epoll, net',
+  )
+  return option.argParser(parseIo).env('MEMRING_IO').default('auto')
+}
+
+function parseIo(text: string): IoChoice {
+  const found = ioChoices.find(name => name === text)
+  if (found !== undefined) return found
+  throw new FlagError(`Cannot use "${text}": expected ${ioChoices.join(', ')}`, EX_USAGE)
 }
 
 /** What serves; refused, before anything listens, when this machine does not have it. */
