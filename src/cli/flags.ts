@@ -1,7 +1,7 @@
 /** Values of command-line flags: parsed strictly, refused with what was expected. */
 import { isIPv6 } from 'node:net'
 import { InvalidArgumentError, Option } from 'commander'
-import { chooseIo, type Io, type IoChoice, IoError, ioChoices } from '../net/io.ts'
+import { chooseIo, type ChosenIo, type IoChoice, IoError, ioChoices } from '../net/io.ts'
 
 /** memcached's exit code for a flag it cannot take (sysexits.h). */
 export const EX_USAGE = 64
@@ -77,7 +77,7 @@ function parseIo(text: string): IoChoice {
 }
 
 /** What serves; refused, before anything listens, when this machine does not have it. */
-export function ioOf(choice: IoChoice, refuse: (message: string) => never): Io {
+export function ioOf(choice: IoChoice, refuse: (message: string) => never): ChosenIo {
   try {
     return chooseIo(choice)
   } catch (error) {

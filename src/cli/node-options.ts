@@ -81,7 +81,7 @@ export function toNodeOptions(flags: NodeFlags, command: Command): NodeOptions {
     region: canMap() ? 'mapped' : 'shared',
     largePages: flags.enableLargepages === true,
     useKernel: canMap(),
-    io: ioOf(flags.io, refuse),
+    ...ioOf(flags.io, refuse),
   }
 }
 

@@ -151,7 +151,7 @@ async function fromFile(path: string, flags: Flags): Promise<RouterOptions> {
     nodeCredential: undefined,
     verbosity: flags.verbose,
     useKernel: canMap(),
-    io: ioOf(flags.io, refuse),
+    ...ioOf(flags.io, refuse),
   }
 }
 
@@ -180,7 +180,7 @@ function fromFlags(flags: Flags): RouterOptions {
     nodeCredential: undefined,
     verbosity: flags.verbose,
     useKernel: canMap(),
-    io: ioOf(flags.io, refuse),
+    ...ioOf(flags.io, refuse),
   }
 }
 

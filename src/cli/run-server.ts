@@ -17,6 +17,8 @@ export type RunningServer = {
   readonly listening: readonly ListenAddress[]
   /** The transport that serves. */
   readonly io: Io
+  /** Why not a faster one; empty: this is what was wanted. */
+  readonly ioReason: string
   /** SIGHUP: reads again what may change while it runs. */
   reload?(): void
   stop(): Promise<void>
@@ -72,7 +74,9 @@ export async function runServer(
   const addresses = server.listening
     .filter(({ host }) => !host.startsWith('/'))
     .map(({ host, port }) => ({ host, port }))
-  log.info({ listening: shown, io: server.io, pid: process.pid }, 'Serving')
+  const { io, ioReason } = server
+  const why = ioReason === '' ? {} : { ioReason }
+  log.info({ listening: shown, io, ...why, pid: process.pid }, 'Serving')
   writePortFile(process.env['MEMCACHED_PORT_FILENAME'], addresses)
   endOnSignals(server, options)
   isServing = true

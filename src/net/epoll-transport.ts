@@ -19,7 +19,7 @@ import { type EpollLoop, EpollStream } from './epoll-stream.ts'
 import { Errno } from './errno.ts'
 import { IO_OUTPUT_BYTES, type IoMemory } from './io-memory.ts'
 import { Sockets } from './sockets.ts'
-import { Timers, TurnEnd } from './timers.ts'
+import { shorter, Timers, TurnEnd } from './timers.ts'
 import {
   type Accept,
   type Cancel,
@@ -315,9 +315,3 @@ export class EpollTransport implements NativeTransport, EpollLoop {
 
 /** Between two looks at whether all is closed, at the end. */
 const CLOSE_STEP_MS = 2
-
-/** Of two times to wait, of which -1 means no end. */
-function shorter(one: number, other: number): number {
-  if (one < 0) return other
-  return other < 0 ? one : Math.min(one, other)
-}

@@ -4,10 +4,13 @@ import type { IoMemory } from './io-memory.ts'
 import { loadLibc } from './libc.ts'
 import { NodeTransport } from './node-transport.ts'
 import type { NativeTransport, PortableTransport } from './transport.ts'
+import { uringRefusal } from './uring/probe.ts'
+import type { MovableOutput } from './uring/sender.ts'
+import { UringTransport } from './uring/uring-transport.ts'
 
-export type Io = 'epoll' | 'net'
+export type Io = 'uring' | 'epoll' | 'net'
 
-export const ioChoices = ['auto', 'epoll', 'net'] as const
+export const ioChoices = ['auto', 'uring', 'epoll', 'net'] as const
 /** `auto`: the fastest that this machine has. */
 export type IoChoice = (typeof ioChoices)[number]
 
@@ -16,21 +19,48 @@ export class IoError extends Error {
   override name = 'IoError'
 }
 
-/** @throws IoError */
-export function chooseIo(choice: IoChoice): Io {
-  if (choice === 'net') return 'net'
-  if (loadLibc() !== undefined) return 'epoll'
-  if (choice === 'auto') return 'net'
-  throw new IoError(
-    `Cannot use --io ${choice}: expected Linux with koffi, which does not load here`,
-  )
+/** `ioReason`: why `auto` did not come to the fastest; empty when it did, or was not asked. */
+export type ChosenIo = { io: Io; ioReason: string }
+
+/**
+ * @param refusal why there is no io_uring here, undefined where there is.
+ * @throws IoError
+ */
+export function chooseIo(
+  choice: IoChoice,
+  refusal: () => string | undefined = uringRefusal,
+): ChosenIo {
+  if (choice === 'net') return { io: 'net', ioReason: '' }
+  const hasCalls = loadLibc() !== undefined
+  if (!hasCalls && choice === 'auto') return { io: 'net', ioReason: NO_KOFFI }
+  if (!hasCalls) throw new IoError(`Cannot use --io ${choice}: expected Linux with ${NO_KOFFI}`)
+  if (choice === 'epoll') return { io: 'epoll', ioReason: '' }
+  const reason = refusal()
+  if (reason === undefined) return { io: 'uring', ioReason: '' }
+  if (choice === 'auto') return { io: 'epoll', ioReason: reason }
+  throw new IoError(`Cannot use --io uring: ${reason}`)
 }
 
-/** @param idleSeconds how long a client may say nothing; 0: for ever. */
+const NO_KOFFI = 'koffi, which does not load here'
+
+export type TransportOptions = {
+  memory: IoMemory
+  /** The thread's, at the beginning of the memory. */
+  output: MovableOutput
+  /** How long a client may say nothing; 0: for ever. */
+  idleSeconds: number
+}
+
 export function openTransport(
   io: Io,
-  memory: IoMemory,
-  idleSeconds: number,
+  { memory, output, idleSeconds }: TransportOptions,
 ): PortableTransport | NativeTransport {
-  return io === 'epoll' ? new EpollTransport(memory, idleSeconds) : new NodeTransport(idleSeconds)
+  switch (io) {
+    case 'uring':
+      return new UringTransport(memory, output, { idleSeconds })
+    case 'epoll':
+      return new EpollTransport(memory, idleSeconds)
+    case 'net':
+      return new NodeTransport(idleSeconds)
+  }
 }

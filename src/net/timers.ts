@@ -88,3 +88,9 @@ export class TurnEnd {
     calls.length = 0
   }
 }
+
+/** Of two times to wait, of which -1 means no end. */
+export function shorter(one: number, other: number): number {
+  if (one < 0) return other
+  return other < 0 ? one : Math.min(one, other)
+}

@@ -36,4 +36,6 @@ export type RouterOptions = {
   useKernel: boolean
   /** The transport; without kernel calls it is `net` anyway. */
   io: Io
+  /** Why not a faster one, for the log; '': this is what was wanted. */
+  ioReason: string
 }

@@ -22,6 +22,7 @@ export type RouterServer = {
   readonly io: Io
   /** Other users from now on, where users have to log in at all. @throws RangeError */
   replaceAccounts(accounts: readonly Account[]): void
+  readonly ioReason: string
   stop(): Promise<void>
 }
 
@@ -83,6 +84,7 @@ export async function startRouter(
     listening: host.listening,
     io,
     replaceAccounts: accounts => desk?.replace(accounts),
+    ioReason: options.ioReason,
     stop: async () => {
       await host.stop()
       stopLookups()

@@ -50,7 +50,8 @@ export default function runRouterThread(task: DataTask & RouterExtras): Promise<
   const events = new Events(task.events)
   const counts = counters.ofThread(index)
   const memory = options.io === 'net' ? portableMemory() : mapIoMemory()
-  const transport = openTransport(options.io, memory, 0)
+  const output = new Output(memory.bytes, memory.at, IO_OUTPUT_BYTES)
+  const transport = openTransport(options.io, { memory, output, idleSeconds: 0 })
   const facts = {
     options,
     control: new Control(task.control),
@@ -77,7 +78,7 @@ export default function runRouterThread(task: DataTask & RouterExtras): Promise<
     new RingAuthenticator(new LoginRing(task.logins), index, () => clock.milliseconds())
   const services = {
     ...servicesOf(options, index, counts, events),
-    output: new Output(memory.bytes, memory.at, IO_OUTPUT_BYTES),
+    output,
     authenticator: logins,
   }
   const accept = (stream: Stream) => {

@@ -23,6 +23,7 @@ export type NodeServer = {
   readonly io: Io
   /** Other users from now on, where users have to log in at all. @throws RangeError */
   replaceAccounts(accounts: readonly Account[]): void
+  readonly ioReason: string
   /** The orderly end: stop accepting, send what is due, return every thread. */
   stop(): Promise<void>
 }
@@ -95,6 +96,7 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     listening: host.listening,
     io,
     replaceAccounts: accounts => desk?.replace(accounts),
+    ioReason: options.ioReason,
     stop: async () => {
       stopHousekeeping()
       await host.stop()

@@ -62,6 +62,8 @@ export type NodeOptions = {
   useKernel: boolean
   /** The transport; without kernel calls it is `net` anyway. */
   io: Io
+  /** Why not a faster one, for the log; '': this is what was wanted. */
+  ioReason: string
 }
 
 const MIB = 1024 * 1024
@@ -100,4 +102,5 @@ export const nodeDefaults: NodeOptions = {
   largePages: false,
   useKernel: true,
   io: 'epoll',
+  ioReason: '',
 }

@@ -82,14 +82,16 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
     task.logins &&
     new RingAuthenticator(new LoginRing(task.logins), index, () => clock.milliseconds())
   const memory = ioMemoryOf(region, task.layout, index, options.io !== 'net')
+  const output = new Output(memory.bytes, memory.at, IO_OUTPUT_BYTES)
   const services = {
     ...servicesOf(options, index, counters.ofThread(index), events),
-    output: new Output(memory.bytes, memory.at, IO_OUTPUT_BYTES),
+    output,
     authenticator: logins,
     beginTurn: () => store.tick(clock.seconds()),
     nowMs: () => clock.milliseconds(),
   }
-  const transport = openTransport(options.io, memory, options.extended.idleTimeout)
+  const idleSeconds = options.extended.idleTimeout
+  const transport = openTransport(options.io, { memory, output, idleSeconds })
   transport.every(STALLED_CHECK_MS, () => {
     services.stalled.check(clock.milliseconds())
     logins?.check()

@@ -55,6 +55,8 @@ export type ProgramOptions = {
   readonly faults?: boolean
   /** As on a machine where koffi cannot be installed. */
   readonly withoutKoffi?: boolean
+  /** io_uring is refused by the kernel. */
+  withoutUring?: boolean
 }
 
 /** Resolves once it listens; ended when the test is over. */
@@ -108,7 +110,11 @@ export function routerFlags(threads: number, nodes: readonly { address: string }
 }
 
 function launch(args: readonly string[], options: ProgramOptions, portFile: string): ChildProcess {
-  const preloaded = [options.withoutKoffi && 'no-koffi', options.faults && 'faults']
+  const preloaded = [
+    options.withoutKoffi && 'no-koffi',
+    options.withoutUring && 'no-uring',
+    options.faults && 'faults',
+  ]
   const imports = preloaded.filter(name => typeof name === 'string').map(importOf)
   const own = [process.execPath, options.file ?? MAIN, ...args]
   const { descriptors: limit } = options

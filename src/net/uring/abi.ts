@@ -23,7 +23,6 @@ export const Op = {
   nop: 0,
   pollAdd: 6,
   asyncCancel: 14,
-  connect: 16,
   send: 26,
   receive: 27,
 } as const
@@ -33,8 +32,6 @@ export const SqeFlag = { bufferSelect: 1 << 5, skipSuccess: 1 << 6 } as const
 export const SqeWord = {
   opcode: 0,
   fd: 1,
-  offsetLow: 2,
-  offsetHigh: 3,
   addressLow: 4,
   addressHigh: 5,
   length: 6,
@@ -69,6 +66,9 @@ export const Register = { pbufRing: 22 } as const
 
 /** In `ioprio` of a receive: wait for readiness first; go on receiving. */
 export const ReceiveFlag = { pollFirst: 1, multishot: 1 << 1 } as const
+/** In `length` of a poll. */
+export const POLL_MULTISHOT = 1
+
 /** io_uring_params, 120 bytes. */
 export const Params = {
   cqEntries: 4,

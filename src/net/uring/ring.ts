@@ -86,6 +86,8 @@ export class Ring {
   readonly #cqTail: number
   readonly #cqes: number
   #tail = 0
+  /** Completions before this one have been peeked at. */
+  #peeked = 0
 
   /** @throws RingError */
   constructor(system: System, sqEntries: number, cqEntries: number) {
@@ -129,6 +131,12 @@ export class Ring {
   /** Entries queued and not yet told to the kernel. */
   get queued(): number {
     return (this.#tail - this.#rings[this.#sqHead]!) >>> 0
+  }
+
+  /** Whether the entry at `word` is among those. */
+  isPending(word: number): boolean {
+    const place = (word / SQE_WORDS - this.#rings[this.#sqHead]!) & (this.sqEntries - 1)
+    return place < this.queued
   }
 
   /** Completions that are there. */
@@ -186,25 +194,37 @@ export class Ring {
     this.#enter(1, EnterFlag.getEvents | EnterFlag.extArg)
   }
 
+  /** Shows completions that nobody has seen yet, and leaves them where they are. */
+  peek(handler: CompletionHandler): void {
+    const tail = this.#rings[this.#cqTail]!
+    const head = this.#rings[this.#cqHead]!
+    const isBehind = ((head - this.#peeked) | 0) > 0
+    for (let at = isBehind ? head : this.#peeked; at !== tail; at = (at + 1) >>> 0) {
+      this.#show(at, handler)
+    }
+    this.#peeked = tail
+  }
+
   /** Hands over every completion that is there now; those that come meanwhile wait. */
   reap(handler: CompletionHandler): number {
     const rings = this.#rings
-    const results = this.#results
-    const mask = this.cqEntries - 1
     let head = rings[this.#cqHead]!
     const tail = rings[this.#cqTail]!
     const count = (tail - head) >>> 0
     for (; head !== tail; head = (head + 1) >>> 0) {
-      const cqe = this.#cqes + (head & mask) * CQE_WORDS
-      const low = rings[cqe + CQE_LOW]!
-      const high = rings[cqe + CQE_HIGH]!
-      const result = results[cqe + CQE_RESULT]!
-      const flags = rings[cqe + CQE_FLAGS]!
-      // Given back one by one: a submission in the handler may need the room.
+      this.#show(head, handler)
+      // Given back one by one: a submission in the next call may need the room.
       rings[this.#cqHead] = head + 1
-      handler.onCompletion(low, high, result, flags)
     }
     return count
+  }
+
+  #show(at: number, handler: CompletionHandler): void {
+    const rings = this.#rings
+    const cqe = this.#cqes + (at & (this.cqEntries - 1)) * CQE_WORDS
+    const low = rings[cqe + CQE_LOW]!
+    const high = rings[cqe + CQE_HIGH]!
+    handler.onCompletion(low, high, this.#results[cqe + CQE_RESULT]!, rings[cqe + CQE_FLAGS]!)
   }
 
   /** @throws RingError */

@@ -9,7 +9,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { loadKernel } from '../../../src/net/kernel.ts'
 import { BACKLOG_MAX } from '../../../src/net/epoll-stream.ts'
 import type { Stream, StreamHandler } from '../../../src/net/transport.ts'
-import { PumpedEpoll } from './pumped-epoll.ts'
+import { PumpedEpoll } from './pumped.ts'
 
 const HOST = '127.0.0.1'
 const kernel = loadKernel()!

@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Kernel, loadKernel } from '../../../src/net/kernel.ts'
 import { NodeTransport } from '../../../src/net/node-transport.ts'
 import type { OutboundHandler, PortableTransport, Stream } from '../../../src/net/transport.ts'
-import { PumpedEpoll } from './pumped-epoll.ts'
+import { PumpedEpoll, PumpedUring } from './pumped.ts'
 
 const HOST = '127.0.0.1'
 
@@ -47,7 +47,7 @@ class Recorder implements OutboundHandler {
 }
 
 type Pair = { transport: PortableTransport; recorder: Recorder; stream: Stream; peer: Socket }
-type Way = 'adopt' | 'listen' | 'epoll'
+type Way = 'adopt' | 'listen' | 'epoll' | 'uring'
 
 async function until(done: () => boolean): Promise<void> {
   for (let i = 0; i < 1000 && !done(); i += 1) await sleep(5)
@@ -63,9 +63,14 @@ async function acceptOn(kernel: Kernel, listener: number): Promise<number> {
   throw new Error('Cannot accept: nobody connects')
 }
 
+function open(way: Way, idleSeconds: number): PortableTransport {
+  if (way === 'uring') return new PumpedUring({ idleSeconds })
+  return way === 'epoll' ? new PumpedEpoll(idleSeconds) : new NodeTransport(idleSeconds)
+}
+
 /** A connection from a plain socket to a stream of the transport, made in one of its two ways. */
 async function pair(way: Way, idleSeconds = 0): Promise<Pair> {
-  const transport = way === 'epoll' ? new PumpedEpoll(idleSeconds) : new NodeTransport(idleSeconds)
+  const transport = open(way, idleSeconds)
   const recorder = new Recorder()
   const accept = (stream: Stream): Recorder => {
     recorder.stream = stream
@@ -102,7 +107,7 @@ function write(stream: Stream, text: string): boolean {
   return result
 }
 
-describe.each(['adopt', 'listen', 'epoll'] as const)('a connection by %s', way => {
+describe.each(['adopt', 'listen', 'epoll', 'uring'] as const)('a connection by %s', way => {
   test('carries bytes both ways, and says who the peer is', async () => {
     const { recorder, stream, peer } = await pair(way)
     peer.write('hello')
@@ -234,6 +239,7 @@ async function listening(handler: (socket: Socket) => void): Promise<Server> {
 const makers = [
   ['node', () => new NodeTransport()],
   ['epoll', () => new PumpedEpoll()],
+  ['uring', () => new PumpedUring()],
 ] as const
 
 describe.each(makers)('connect() of %s', (_, make) => {

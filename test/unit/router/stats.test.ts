@@ -23,6 +23,7 @@ const options: RouterOptions = {
   verbosity: 0,
   useKernel: true,
   io: 'epoll',
+  ioReason: '',
 }
 
 test('routerStats() says what the router did and how its nodes are', () => {

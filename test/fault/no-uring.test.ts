@@ -1,0 +1,35 @@
+// A machine that refuses io_uring: the node serves by epoll and says why, or does not start when
+// io_uring was asked for.
+
+import { expect, test } from 'vitest'
+import { TestConnection } from '../support/connection.ts'
+import { runMemring } from '../support/processes.ts'
+import { readStats } from '../support/stats.ts'
+import { nodeFlags, startProgram } from './program.ts'
+
+const fixture = new URL('fixtures/no-uring.ts', import.meta.url).href
+const REASON = "refused by seccomp, as Docker's default profile does"
+
+test('auto: epoll serves, and the log says once why', async () => {
+  const program = await startProgram(nodeFlags(1, '--io', 'auto'), { withoutUring: true })
+  const client = await TestConnection.open(program)
+  expect(await client.ask('set a 0 0 1\r\nx')).toBe('STORED')
+  expect((await readStats(client, 'stats settings')).get('memring_io')).toBe('epoll')
+  client.close()
+  expect(program.stderr().split(REASON).length).toBe(2)
+})
+
+test('asked for by name: refused before anything listens', async () => {
+  const env = { NODE_OPTIONS: `--import ${fixture}` }
+  const run = await runMemring(nodeFlags(1, '--io', 'uring'), { env })
+  expect(run.code).toBe(64)
+  expect(run.output).toContain(`Cannot use --io uring: ${REASON}`)
+})
+
+test('where nothing refuses it, auto is io_uring', async () => {
+  const program = await startProgram(nodeFlags(1, '--io', 'auto'))
+  const client = await TestConnection.open(program)
+  expect((await readStats(client, 'stats settings')).get('memring_io')).toBe('uring')
+  client.close()
+  expect(program.stderr()).not.toContain('ioReason')
+})

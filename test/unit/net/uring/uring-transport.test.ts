@@ -1,0 +1,217 @@
+// What is io_uring's own: rings and buffers that are too small for what happens, sends that go out
+// in part or not at all, completions that come late. What every transport does is tested in
+// ../node-transport.test.ts.
+
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { Stream, StreamHandler } from '../../../../src/net/transport.ts'
+import { type UringSizes, uringSizes } from '../../../../src/net/uring/uring-transport.ts'
+import { type Pumped, PumpedUring } from '../pumped.ts'
+import { kernel } from './support.ts'
+
+/** Rings so small that a handful of connections overflows them. */
+const tiny: UringSizes = {
+  sqEntries: 4,
+  cqEntries: 8,
+  stagingBytes: 4096,
+  bufferCount: 2,
+  bufferBytes: 512,
+}
+
+/** Sends back what it gets, as a session does: through the thread's output. */
+class Echo implements StreamHandler {
+  readonly #stream: Stream
+  readonly #pumped: Pumped
+  isBehind = false
+  closes = 0
+  received = 0
+
+  constructor(stream: Stream, pumped: Pumped) {
+    this.#stream = stream
+    this.#pumped = pumped
+  }
+
+  onData(bytes: Uint8Array, at: number, length: number): void {
+    this.received += length
+    const { output } = this.#pumped
+    output.copy(bytes, at, length)
+    if (!this.#stream.write(output.bytes, output.start, output.length)) {
+      this.isBehind = true
+      this.#stream.pause()
+    }
+    output.clear()
+  }
+
+  onDrain(): void {
+    this.isBehind = false
+    this.#stream.resume()
+  }
+
+  onEnd(): void {
+    this.#stream.end()
+  }
+
+  onClose(): void {
+    this.closes += 1
+  }
+}
+
+type Rig = { pumped: Pumped; echoes: Echo[]; connectPeer: () => Promise<Socket> }
+
+function rig(sizes: UringSizes = uringSizes): Rig {
+  const pumped = new PumpedUring({ sizes })
+  const echoes: Echo[] = []
+  const listener = kernel.listen('127.0.0.1', 0, 1000)
+  const accept = (stream: Stream): Echo => {
+    const echo = new Echo(stream, pumped)
+    echoes.push(echo)
+    return echo
+  }
+  const peers: Socket[] = []
+  const connectPeer = async (): Promise<Socket> => {
+    const peer = connect({ port: kernel.portOf(listener), host: '127.0.0.1', allowHalfOpen: true })
+    peers.push(peer)
+    peer.on('error', () => peer.destroy())
+    await once(peer, 'connect')
+    pumped.adopt(kernel.accept(listener), accept)
+    return peer
+  }
+  onTestFinished(async () => {
+    for (const peer of peers) peer.destroy()
+    await pumped.close()
+    kernel.close(listener)
+  })
+  return { pumped, echoes, connectPeer }
+}
+
+/** Bytes that show at once when some are lost, doubled or out of order. */
+function pattern(seed: number, length: number): Buffer {
+  return Buffer.from(Uint8Array.from({ length }, (_, i) => (seed * 31 + i + (i >> 8) * 7) & 0xff))
+}
+
+/** What the peer reads, until it is `length` bytes. */
+async function readAll(peer: Socket, length: number): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  let size = 0
+  while (size < length) {
+    const piece = (peer.read() as Buffer | null) ?? undefined
+    if (piece === undefined) {
+      await once(peer, 'readable', { signal: AbortSignal.timeout(10_000) })
+    } else {
+      pieces.push(piece)
+      size += piece.length
+    }
+  }
+  return Buffer.concat(pieces)
+}
+
+describe('rings and buffers smaller than what happens in a turn', () => {
+  test('40 connections at once on 4 entries, 8 completions and 2 buffers', async () => {
+    const { echoes, connectPeer } = rig(tiny)
+    const peers = await Promise.all(Array.from({ length: 40 }, connectPeer))
+    for (let round = 0; round < 5; round += 1) {
+      for (const [i, peer] of peers.entries()) peer.write(pattern(i + round, 3000))
+      const replies = await Promise.all(peers.map(peer => readAll(peer, 3000)))
+      for (const [i, reply] of replies.entries()) {
+        expect(reply.equals(pattern(i + round, 3000))).toBe(true)
+      }
+    }
+    for (const peer of peers) peer.end()
+    await vi.waitFor(() => expect(echoes.every(echo => echo.closes === 1)).toBe(true))
+  })
+
+  test('one peer that sends much more than there are buffers for', async () => {
+    const { connectPeer } = rig(tiny)
+    const peer = await connectPeer()
+    const sent = pattern(1, 300_000)
+    peer.write(sent)
+    expect((await readAll(peer, sent.length)).equals(sent)).toBe(true)
+  })
+
+  test('600 connections answered in one turn on rings of the usual size', async () => {
+    const { connectPeer } = rig()
+    const peers = await Promise.all(Array.from({ length: 600 }, connectPeer))
+    for (const [i, peer] of peers.entries()) peer.write(pattern(i, 100))
+    const replies = await Promise.all(peers.map(peer => readAll(peer, 100)))
+    for (const [i, reply] of replies.entries()) expect(reply.equals(pattern(i, 100))).toBe(true)
+  })
+})
+
+describe('a peer that does not read', () => {
+  test.each([
+    ['the usual', uringSizes],
+    ['tiny', tiny],
+  ])('gets every byte in order in the end, %s sizes', async (_, sizes) => {
+    const { echoes, connectPeer } = rig(sizes)
+    const peer = await connectPeer()
+    peer.pause()
+    const sent = pattern(3, 12_000_000)
+    peer.write(sent)
+    await vi.waitFor(() => expect(echoes[0]!.isBehind).toBe(true), { timeout: 10_000 })
+    const receivedThen = echoes[0]!.received
+    await sleep(100)
+    // Paused: no more is taken than was on its way.
+    expect(echoes[0]!.received).toBe(receivedThen)
+    expect((await readAll(peer, sent.length)).equals(sent)).toBe(true)
+    expect(echoes[0]!.received).toBe(sent.length)
+  })
+
+  test('holds up nobody else', async () => {
+    const { echoes, connectPeer } = rig(tiny)
+    const [stuck, other] = [await connectPeer(), await connectPeer()]
+    stuck.pause()
+    stuck.write(pattern(4, 12_000_000))
+    await vi.waitFor(() => expect(echoes[0]!.isBehind).toBe(true), { timeout: 10_000 })
+    for (let i = 0; i < 20; i += 1) {
+      other.write(pattern(i, 2000))
+      expect((await readAll(other, 2000)).equals(pattern(i, 2000))).toBe(true)
+    }
+    stuck.destroy()
+    await vi.waitFor(() => expect(echoes[0]!.closes).toBe(1))
+  })
+})
+
+describe('connections that come and go', () => {
+  test('a slot that is used again hears nothing of who had it before', async () => {
+    const { echoes, connectPeer } = rig(tiny)
+    for (let round = 0; round < 30; round += 1) {
+      const peer = await connectPeer()
+      peer.write(pattern(round, 5000))
+      // Some are reset with a receive in the kernel and answers on their way.
+      if (round % 3 === 0) peer.resetAndDestroy()
+      else expect((await readAll(peer, 5000)).equals(pattern(round, 5000))).toBe(true)
+      if (round % 3 === 1) peer.end()
+    }
+    await vi.waitFor(() => {
+      expect(echoes.filter(echo => echo.closes === 1).length).toBe(20)
+    })
+    expect(echoes.every(echo => echo.closes <= 1)).toBe(true)
+  })
+
+  test('destroyed by its handler in the middle of a turn, it gets no more data', async () => {
+    const pumped = new PumpedUring()
+    const listener = kernel.listen('127.0.0.1', 0, 5)
+    const events: string[] = []
+    const peer = connect(kernel.portOf(listener), '127.0.0.1')
+    peer.on('error', () => peer.destroy())
+    await once(peer, 'connect')
+    peer.write(Buffer.alloc(200_000))
+    await sleep(20)
+    pumped.adopt(kernel.accept(listener), stream => ({
+      onData: () => {
+        events.push('data')
+        stream.destroy()
+      },
+      onDrain: () => {},
+      onEnd: () => events.push('end'),
+      onClose: error => events.push(`close ${error}`),
+    }))
+    await vi.waitFor(() => expect(events).toContain('close '))
+    await sleep(20)
+    expect(events).toEqual(['data', 'close '])
+    await pumped.close()
+    kernel.close(listener)
+  })
+})
