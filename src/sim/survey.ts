@@ -73,7 +73,7 @@ class Surveyor {
   }
 }
 
-/** @param countKeys costs 24 bytes of memory a key. */
+/** @param countKeys costs 24 to 48 bytes of memory a key: tables double. */
 export async function survey(source: TraceSource, countKeys: boolean): Promise<Survey> {
   const surveyor = new Surveyor(countKeys)
   const badLines = await readTrace(source, request => surveyor.see(request))
