@@ -16,7 +16,7 @@ import { Command, isRetrieval } from '../protocol/command.ts'
 import { Status } from '../protocol/encoder.ts'
 import { Request } from '../protocol/request.ts'
 import type { Ring } from '../ring/ring.ts'
-import type { Executor, ValueSink } from '../session/executor.ts'
+import type { Executor, StatAnswer, ValueSink } from '../session/executor.ts'
 import type { Reply } from '../session/pending-replies.ts'
 import type { Session } from '../session/session.ts'
 import { StagedValue } from '../session/staged-value.ts'
@@ -54,7 +54,7 @@ export type RouteExecutorOptions = {
   nowMs: () => number
   counts: Float64Array
   /** The reply to `stats`, or undefined when there is no such statistic. */
-  stats: (argument: string, nodes: readonly NodeState[]) => Uint8Array | undefined
+  stats: (argument: string, nodes: readonly NodeState[]) => StatAnswer | undefined
   onNodeState: (node: RouterNode, isUp: boolean, reason: string) => void
 }
 
@@ -172,12 +172,14 @@ export class RouteExecutor implements Executor {
     outstanding.gathering = new Gathering(1, () => this.#answer(session, reply, bytes))
   }
 
-  stats(session: Session, argument: string): boolean {
+  stats(_: Session, [argument = '']: readonly string[]): StatAnswer | undefined {
     const states = this.#connections.map(([first]) => first!)
-    const bytes = this.#options.stats(argument, states)
-    if (bytes === undefined) return false
-    this.#answerSoon(session, session.defer(), bytes)
-    return true
+    return this.#options.stats(argument, states)
+  }
+
+  /** A router holds nothing: its nodes are asked one by one. */
+  operate(): string {
+    return 'ERROR'
   }
 
   #open(node: RouterNode): NodeConnection {

@@ -1,9 +1,8 @@
 /** The router's own `stats`; those of a node are asked of the node. */
-import { latin1 } from '../base/bytes.ts'
 import type { Control } from '../net/control.ts'
 import { Counter, type Counters } from '../observe/counters.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
-import { TextLine } from '../protocol/text-encoder.ts'
+import type { StatAnswer } from '../session/executor.ts'
 import type { RouterOptions } from './options.ts'
 import type { NodeState } from './route-executor.ts'
 
@@ -15,15 +14,15 @@ export type RouterFacts = {
   now: () => number
 }
 
-/** The whole reply, or undefined when there is no such statistic. */
+/** Undefined when there is no such statistic. */
 export function routerStats(
   argument: string,
   facts: RouterFacts,
   nodes: readonly NodeState[],
-): Uint8Array | undefined {
+): StatAnswer | undefined {
   if (argument === 'reset') {
     facts.counters.reset()
-    return TextLine.reset
+    return { rows: [].values(), label: 'STAT', end: 'RESET' }
   }
   if (argument !== '') return undefined
   const rows = general(facts)
@@ -31,8 +30,7 @@ export function routerStats(
     rows.push([`node:${node.name}:state`, node.isUp ? 'up' : 'down'])
     rows.push([`node:${node.name}:outstanding`, node.outstandingCount])
   }
-  const lines = rows.map(([name, value]) => `STAT ${name} ${value}\r\n`)
-  return latin1(`${lines.join('')}END\r\n`)
+  return { rows: rows.values(), label: 'STAT', end: 'END' }
 }
 
 type Row = [name: string, value: string | number]

@@ -39,6 +39,8 @@ export type RouterExtras = {
 }
 
 const STALLED_CHECK_MS = 1000
+/** Between two slices of a long answer. */
+const LATER_MS = 1
 
 /** Memory that values may take until they are whole and forwarded, a thread. */
 export const STAGING_BYTES = 64 * 1024 * 1024
@@ -80,6 +82,7 @@ export default function runRouterThread(task: DataTask & RouterExtras): Promise<
     ...servicesOf(options, index, counts, events),
     output,
     authenticator: logins,
+    later: (call: () => void) => void transport.after(LATER_MS, call),
   }
   const accept = (stream: Stream) => {
     if (options.verbosity > 0) events.emit(EventKind.connectionOpened, index, stream.peer)
@@ -102,7 +105,7 @@ function servicesOf(
   index: number,
   counts: Float64Array,
   events: Events,
-): Omit<SessionServices, 'output' | 'authenticator'> {
+): Omit<SessionServices, 'output' | 'authenticator' | 'later'> {
   return {
     beginTurn: () => {},
     nowMs: () => performance.now(),

@@ -29,16 +29,17 @@ export type HousekeepingOptions = {
   layout: Layout
   /** Main's own. */
   counters: Float64Array
+  classes: Float64Array
   clockEpochMs: number
   evict: boolean
 }
 
 /** Returns what stops it. */
 export function keepHouse(options: HousekeepingOptions): () => void {
-  const { region, layout, counters, evict } = options
+  const { region, layout, counters, classes, evict } = options
   const clock = systemClock(options.clockEpochMs)
   const nowMs = (): number => clock.milliseconds()
-  const store = new Store(region, layout, { evict, itemSizeMax: 0, counters })
+  const store = new Store(region, layout, { evict, itemSizeMax: 0, counters, classes })
   const reclaimer = new Reclaimer(store, nowMs)
   const eviction = new Eviction(store, store.newHash(), { evict })
   const limit = new MemoryLimit(store, region)

@@ -32,7 +32,10 @@ export type MetaHost = {
   count: (counter: Counter) => void
   /** An exptime as sent → unix seconds. */
   exptime: (sent: number) => number
+  /** What a hit says of its item … */
   describe: (item: number) => Hit
+  /** … and the same of an item that is only looked at. */
+  peek: (item: number) => Hit
   /** Key, value, client flags and cas of a request, to be stored. */
   toPut: (request: Request) => Put
   pinned: (item: number) => ValueSource | undefined
@@ -321,7 +324,7 @@ export class MetaExecutor {
       request.encoder.miss(output, request)
       return
     }
-    const { casLow, casHigh, clientFlags, valueSize } = this.#host.describe(item)
+    const { casLow, casHigh, clientFlags, valueSize } = this.#host.peek(item)
     const exptime = items.exptime(item)
     const idle = Math.max(0, now - items.lastAccess(item))
     const isFetched = items.isMarked(item, ItemState.read)

@@ -14,7 +14,9 @@ import { TextLine } from '../protocol/text-encoder.ts'
 import { Store } from '../store/store.ts'
 import { keepHouse } from './housekeeping.ts'
 import { createMemory } from './memory.ts'
+import { ClassCounters } from './class-counters.ts'
 import type { NodeOptions } from './options.ts'
+import { Switches } from './switches.ts'
 import type { NodeExtras } from './worker.ts'
 
 export type NodeServer = {
@@ -44,6 +46,7 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
   const control = new Control()
   // One block more than data threads: main frees what has expired, and what is over the limit.
   const counters = Counters.create(options.threads + 1)
+  const classes = ClassCounters.create(options.threads + 1)
   const events = new Events()
   // Undefined until there are threads that could be woken.
   let wake: ((thread: number) => void) | undefined
@@ -65,6 +68,8 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     region: region.handle,
     layout,
     counters: counters.handle,
+    classes: classes.handle,
+    switches: Switches.of(options).buffer,
     events: events.buffer,
     logins: desk?.ring.handle,
     clockEpochMs,
@@ -88,6 +93,7 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     region,
     layout,
     counters: counters.storeOfThread(options.threads),
+    classes: classes.ofThread(options.threads),
     clockEpochMs,
     evict: options.evict,
   })

@@ -5,13 +5,14 @@
 import { VERSION } from '../base/version.ts'
 import type { NodeOptions } from './options.ts'
 import type { NodeFacts, Row } from './stats.ts'
+import type { Switches } from './switches.ts'
 
-export function settingRows(facts: NodeFacts): Row[] {
+export function settingRows(facts: NodeFacts, switches: Switches): Row[] {
   const { options } = facts
   return [
-    ...processRows(facts),
-    ...slabRows(options),
-    ...lruRows(options),
+    ...processRows(facts, switches),
+    ...slabRows(options, switches),
+    ...lruRows(options, switches),
     ...restRows(options),
     ['memring_version', VERSION],
     ['memring_region', options.region],
@@ -19,14 +20,15 @@ export function settingRows(facts: NodeFacts): Row[] {
   ]
 }
 
-function processRows({ options, port, memoryLimitBytes }: NodeFacts): Row[] {
+function processRows(facts: NodeFacts, switches: Switches): Row[] {
+  const { options, port, memoryLimitBytes } = facts
   return [
     ['maxbytes', memoryLimitBytes()],
     ['maxconns', options.connectionLimit],
     ['tcpport', port],
     ['udpport', 0],
     ['inter', options.interfaces],
-    ['verbosity', options.verbosity],
+    ['verbosity', switches.get('verbosity')],
     ['oldest', 0],
     ['evictions', onOff(options.evict)],
     ['domain_socket', options.domainSocket],
@@ -37,7 +39,7 @@ function processRows({ options, port, memoryLimitBytes }: NodeFacts): Row[] {
     ['num_threads', options.threads],
     ['num_threads_per_udp', options.threads],
     ['stat_key_prefix', options.prefixDelimiter],
-    ['detail_enabled', yesNo(options.detail)],
+    ['detail_enabled', yesNo(switches.get('detail') === 1)],
     ['reqs_per_event', options.requestsPerEvent],
     ['cas_enabled', yesNo(options.cas)],
     ['tcp_backlog', options.backlog],
@@ -53,35 +55,36 @@ function bindingProtocol({ protocol, accounts, sasl }: NodeOptions): string {
   return accounts !== undefined && !sasl ? 'ascii' : 'auto-negotiate'
 }
 
-function slabRows({ extended }: NodeOptions): Row[] {
+function slabRows({ extended }: NodeOptions, switches: Switches): Row[] {
   return [
     ['maxconns_fast', yesNo(extended.maxconnsFast)],
     ['hashpower_init', extended.hashpowerInit],
     ['slab_reassign', yesNo(extended.slabReassign)],
-    ['slab_automove', extended.slabAutomove],
-    ['slab_automove_ratio', extended.slabAutomoveRatio.toFixed(2)],
-    ['slab_automove_window', extended.slabAutomoveWindow],
+    ['slab_automove', switches.get('slabAutomove')],
+    ['slab_automove_ratio', switches.get('slabAutomoveRatio').toFixed(2)],
+    ['slab_automove_window', switches.get('slabAutomoveWindow')],
     ['slab_chunk_max', extended.slabChunkMaxBytes],
-    ['lru_crawler', yesNo(extended.lruCrawler)],
-    ['lru_crawler_sleep', extended.lruCrawlerSleep],
-    ['lru_crawler_tocrawl', extended.lruCrawlerTocrawl],
+    ['lru_crawler', yesNo(switches.get('lruCrawler') === 1)],
+    ['lru_crawler_sleep', switches.get('lruCrawlerSleep')],
+    ['lru_crawler_tocrawl', switches.get('lruCrawlerTocrawl')],
     ['tail_repair_time', extended.tailRepairTime],
   ]
 }
 
-function lruRows({ dump, extended, flush }: NodeOptions): Row[] {
+function lruRows({ dump, extended, flush }: NodeOptions, switches: Switches): Row[] {
+  const temporaryTtl = switches.get('temporaryTtl')
   return [
     ['flush_enabled', yesNo(flush)],
     ['dump_enabled', yesNo(dump)],
     ['hash_algorithm', 'halfsiphash13'],
     ['lru_maintainer_thread', yesNo(extended.lruMaintainer)],
-    ['lru_segmented', yesNo(extended.lruSegmented)],
-    ['hot_lru_pct', extended.hotLruPct],
-    ['warm_lru_pct', extended.warmLruPct],
-    ['hot_max_factor', extended.hotMaxFactor.toFixed(2)],
-    ['warm_max_factor', extended.warmMaxFactor.toFixed(2)],
-    ['temp_lru', yesNo(extended.temporaryTtl !== undefined)],
-    ['temporary_ttl', extended.temporaryTtl ?? TEMPORARY_TTL],
+    ['lru_segmented', yesNo(switches.get('lruSegmented') === 1)],
+    ['hot_lru_pct', switches.get('hotLruPct')],
+    ['warm_lru_pct', switches.get('warmLruPct')],
+    ['hot_max_factor', switches.get('hotMaxFactor').toFixed(2)],
+    ['warm_max_factor', switches.get('warmMaxFactor').toFixed(2)],
+    ['temp_lru', yesNo(temporaryTtl >= 0)],
+    ['temporary_ttl', temporaryTtl >= 0 ? temporaryTtl : TEMPORARY_TTL],
   ]
 }
 

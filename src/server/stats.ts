@@ -1,13 +1,17 @@
-/** `stats`, `stats settings`, `stats reset`: memcached's names in memcached's order. */
+/** What `stats` answers on a node: memcached's names in memcached's order. */
 import type { Counters } from '../observe/counters.ts'
 import { Counter, STORE_BLOCK } from '../observe/counters.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
-import type { Output } from '../protocol/output.ts'
-import { putStat, TextLine } from '../protocol/text-encoder.ts'
+import type { StatAnswer, StatRow } from '../session/executor.ts'
 import type { Control } from '../net/control.ts'
 import { StoreCounter } from '../store/put.ts'
 import type { NodeOptions } from './options.ts'
+import type { ClassCounters } from './class-counters.ts'
+import { cachedumpRows, MEMCACHED_CLASS_MAX, sizeRows } from './item-walk.ts'
+import { itemRows, slabRows } from './stat-classes.ts'
 import { settingRows } from './stat-settings.ts'
+import type { Store } from '../store/store.ts'
+import type { Switches } from './switches.ts'
 
 /** What statistics need to know beside the counters. */
 export type NodeFacts = {
@@ -22,38 +26,74 @@ export type NodeFacts = {
 
 export type Row = [name: string, value: string | number]
 
-/** False when there is no such statistic. */
-export function writeStats(
-  output: Output,
-  argument: string,
-  counters: Counters,
-  facts: NodeFacts,
-  now: number,
-): boolean {
-  if (argument === 'reset') {
-    counters.reset()
-    output.put(TextLine.reset)
-    return true
+export type StatHost = {
+  store: Store
+  counters: Counters
+  classes: ClassCounters
+  switches: Switches
+  facts: NodeFacts
+}
+
+/** Undefined when there is no such statistic; parts of a name are none. */
+export function nodeStats(host: StatHost, words: readonly string[]): StatAnswer | undefined {
+  const { counters, classes, switches, facts, store } = host
+  switch (words[0]) {
+    case undefined:
+      return rowsThenEnd(general(host))
+    case 'settings':
+      return rowsThenEnd(settingRows(facts, switches))
+    case 'items':
+      return rowsThenEnd(itemRows(classes, switches.get('lruSegmented') === 1))
+    case 'slabs':
+      return rowsThenEnd(slabRows(classes))
+    case 'sizes':
+      return facts.options.extended.trackSizes
+        ? rowsThenEnd(sizeRows(store))
+        : rowsThenEnd([['sizes_status', 'disabled']])
+    case 'cachedump':
+      return cachedump(store, facts, words)
+    case 'reset':
+      counters.reset()
+      classes.reset()
+      return lineOnly('RESET')
+    default:
+      return undefined
   }
-  let rows: Row[]
-  if (argument === '') rows = general(counters, facts, now)
-  else if (argument === 'settings') rows = settingRows(facts)
-  else return false
-  for (const [name, value] of rows) putStat(output, name, value)
-  output.put(TextLine.end)
-  return true
+}
+
+function rowsThenEnd(rows: Iterable<StatRow>): StatAnswer {
+  return { rows: rows[Symbol.iterator](), label: 'STAT', end: 'END' }
+}
+
+function lineOnly(end: string): StatAnswer {
+  return { rows: [].values(), label: 'STAT', end }
+}
+
+const U32_MAX = 4294967295
+
+function cachedump(store: Store, { options }: NodeFacts, words: readonly string[]): StatAnswer {
+  if (!options.dump) return lineOnly('CLIENT_ERROR stats cachedump not allowed')
+  if (words.length < 3) return lineOnly('CLIENT_ERROR bad command line')
+  const [slab, limit] = words.slice(1, 3).map(word => (/^\d{1,10}$/.test(word) ? Number(word) : -1))
+  if (slab! < 0 || limit! < 0 || slab! > U32_MAX || limit! > U32_MAX) {
+    return lineOnly('CLIENT_ERROR bad command line format')
+  }
+  if (slab! > MEMCACHED_CLASS_MAX) return lineOnly('CLIENT_ERROR Illegal slab id')
+  const rows = cachedumpRows(store, slab!, limit!)
+  return { rows, label: 'ITEM', end: 'END' }
 }
 
 function seconds(microseconds: number): string {
   return (microseconds / 1e6).toFixed(6)
 }
 
-function general(counters: Counters, facts: NodeFacts, now: number): Row[] {
+function general({ counters, facts, store, switches }: StatHost): Row[] {
   return [
-    ...processRows(facts, now),
+    ...processRows(facts, store.now),
     ...connectionRows(facts),
     ...commandRows(counters),
-    ...storeRows(counters, facts),
+    ...slabRowsOfAll(facts, switches),
+    ...storeRows(counters, switches),
   ]
 }
 
@@ -121,10 +161,13 @@ function commandRows(counters: Counters): Row[] {
   ]
 }
 
-function storeRows(counters: Counters, facts: NodeFacts): Row[] {
+/** Rows that memcached has while some thread of its own runs; there is none here. */
+function rowsIf(condition: boolean, names: readonly string[]): Row[] {
+  return condition ? names.map(name => [name, 0]) : []
+}
+
+function slabRowsOfAll(facts: NodeFacts, switches: Switches): Row[] {
   const { options, hashPower, indexBytes, memoryLimitBytes } = facts
-  const held = (counter: number) => counters.total(STORE_BLOCK + counter)
-  const since = (counter: number) => counters.sum(STORE_BLOCK + counter)
   return [
     ['limit_maxbytes', memoryLimitBytes()],
     ['accepting_conns', 1],
@@ -144,6 +187,8 @@ function storeRows(counters: Counters, facts: NodeFacts): Row[] {
     ['slab_reassign_last_busy_status', 'none'],
     ['slab_reassign_running', 0],
     ['slabs_moved', 0],
+    ...rowsIf(switches.get('lruCrawler') === 1, ['lru_crawler_running', 'lru_crawler_starts']),
+    ...rowsIf(options.extended.lruMaintainer, ['lru_maintainer_juggles']),
     ['malloc_fails', 0],
     ['log_worker_dropped', 0],
     ['log_worker_written', 0],
@@ -152,16 +197,34 @@ function storeRows(counters: Counters, facts: NodeFacts): Row[] {
     ['log_watchers', 0],
     ['unexpected_napi_ids', 0],
     ['round_robin_fallback', 0],
+  ]
+}
+
+const SEGMENTED_LRU = [
+  'moves_to_cold',
+  'moves_to_warm',
+  'moves_within_lru',
+  'direct_reclaims',
+  'lru_bumps_dropped',
+]
+
+function storeRows(counters: Counters, switches: Switches): Row[] {
+  const held = (counter: number) => counters.total(STORE_BLOCK + counter)
+  const since = (counter: number) => counters.sum(STORE_BLOCK + counter)
+  const isSegmented = switches.get('lruSegmented') === 1
+  return [
     ['bytes', held(StoreCounter.bytes)],
     ['curr_items', held(StoreCounter.currItems)],
     ['total_items', since(StoreCounter.totalItems)],
     ['slab_global_page_pool', 0],
     ['expired_unfetched', since(StoreCounter.expiredUnfetched)],
     ['evicted_unfetched', since(StoreCounter.evictedUnfetched)],
+    ...rowsIf(isSegmented, ['evicted_active']),
     ['evictions', since(StoreCounter.evictions)],
     ['reclaimed', since(StoreCounter.reclaimed)],
     ['crawler_reclaimed', 0],
     ['crawler_items_checked', 0],
     ['lrutail_reflocked', 0],
+    ...rowsIf(isSegmented, SEGMENTED_LRU),
   ]
 }

@@ -2,14 +2,15 @@
  * Answers a node's sessions from its store. One object a data thread, all on one region; nothing
  * here waits, so every request is answered before the next one is looked at.
  */
-import type { Counters } from '../observe/counters.ts'
+import { itemSize } from '../base/item-size.ts'
 import { Counter } from '../observe/counters.ts'
 import { Command } from '../protocol/command.ts'
 import { type Hit, Status } from '../protocol/encoder.ts'
 import type { Request } from '../protocol/request.ts'
-import type { Executor, ValueSink, ValueSource } from '../session/executor.ts'
+import type { Executor, StatAnswer, ValueSink, ValueSource } from '../session/executor.ts'
 import type { Session } from '../session/session.ts'
 import { StagedValue } from '../session/staged-value.ts'
+import { ClassCounter, type ClassTally } from '../store/class-tally.ts'
 import { isAppend, Miss, Outcome, type Put, PutMode } from '../store/put.ts'
 import { NO_SEGMENT } from '../store/segments.ts'
 import { LimitOutcome, type MemoryLimit } from '../store/memory-limit.ts'
@@ -17,18 +18,17 @@ import type { Store } from '../store/store.ts'
 import { absoluteExptime } from './exptime.ts'
 import { MetaExecutor } from './meta-executor.ts'
 import { completeMetaPut } from './meta-put.ts'
-import { type NodeFacts, writeStats } from './stats.ts'
+import { LargeValueSink } from './large-value-sink.ts'
+import { operate, type OperatorHost } from './operator.ts'
+import { nodeStats, type StatHost } from './stats.ts'
 
-export type StoreExecutorOptions = {
-  store: Store
+export type StoreExecutorOptions = StatHost & {
   memoryLimit: MemoryLimit
-  counters: Counters
   threadIndex: number
   cas: boolean
   flush: boolean
   /** Unix seconds at which the process started. */
   startedAt: number
-  facts: NodeFacts
 }
 
 const PUT_MODES: Readonly<Record<number, PutMode>> = {
@@ -50,6 +50,9 @@ const PUT_STATUS: readonly Status[] = (() => {
   return statuses
 })()
 
+/** memcached's, for the command. */
+const VERBOSITY_MAX = 2
+
 const LIMIT_STATUS: Readonly<Record<LimitOutcome, Status>> = {
   [LimitOutcome.done]: Status.ok,
   [LimitOutcome.tooSmall]: Status.memoryLimitTooSmall,
@@ -61,14 +64,19 @@ export class StoreExecutor implements Executor {
   readonly #options: StoreExecutorOptions
   readonly #store: Store
   readonly #counts: Float64Array
+  readonly #classes: ClassTally
   readonly #put: Put
   readonly #meta: MetaExecutor
+  readonly #operatorHost: OperatorHost
   readonly #hit: Hit = { clientFlags: 0, casLow: 0, casHigh: 0, valueSize: 0 }
 
   constructor(options: StoreExecutorOptions) {
     this.#options = options
     this.#store = options.store
     this.#counts = options.counters.ofThread(options.threadIndex)
+    this.#classes = options.store.tally.classes
+    const { store, switches, facts } = options
+    this.#operatorHost = { store, switches, options: facts.options, signal: signalSelf }
     const nothing = new Uint8Array(0)
     this.#put = {
       mode: PutMode.set,
@@ -91,7 +99,11 @@ export class StoreExecutor implements Executor {
       cas: options.cas,
       count: counter => this.#count(counter),
       exptime: this.#toExptime,
-      describe: item => this.#describe(item),
+      describe: item => {
+        this.#classes.countItem(options.store.items, item, ClassCounter.getHits)
+        return this.#describe(item)
+      },
+      peek: item => this.#describe(item),
       toPut: request => this.#toPut(request),
       pinned: item => this.#pinned(item),
     })
@@ -116,6 +128,7 @@ export class StoreExecutor implements Executor {
       }
       if (touches) this.#store.setExptime(item, this.#exptime(request.exptime))
       this.#store.noteRead(item)
+      this.#classes.countItem(items, item, touches ? ClassCounter.touchHits : ClassCounter.getHits)
       if (!items.isLarge(item)) {
         this.#answerInline(session, request, item)
         return true
@@ -150,6 +163,7 @@ export class StoreExecutor implements Executor {
         this.#flushAll(session, request)
         return
       case Command.verbosity:
+        this.#options.switches.set('verbosity', Math.min(Number(request.delta), VERBOSITY_MAX))
         request.encoder.status(session.output, request, Status.ok)
         return
       case Command.memoryLimit:
@@ -194,9 +208,12 @@ export class StoreExecutor implements Executor {
     request.encoder.status(session.output, request, status)
   }
 
-  stats(session: Session, argument: string): boolean {
-    const { counters, facts } = this.#options
-    return writeStats(session.output, argument, counters, facts, this.#store.now)
+  stats(_: Session, words: readonly string[]): StatAnswer | undefined {
+    return nodeStats(this.#options, words)
+  }
+
+  operate(session: Session, words: readonly string[]): string | undefined {
+    return operate(this.#operatorHost, session, words)
   }
 
   readonly #toExptime = (sent: number): number => this.#exptime(sent)
@@ -272,13 +289,20 @@ export class StoreExecutor implements Executor {
 
   #finishPut(session: Session, request: Request, outcome: Outcome): void {
     this.#count(Counter.cmdSet)
-    const { mode } = this.#put
+    const { mode, keySize, valueSize, clientFlags } = this.#put
+    const size = itemSize(keySize, valueSize, clientFlags)
+    this.#classes.count(size, ClassCounter.cmdSet)
     if (mode === PutMode.cas || mode === PutMode.casOrOlder) {
-      if (outcome === Outcome.stored) this.#count(Counter.casHits)
-      if (outcome === Outcome.exists) this.#count(Counter.casBadval)
+      if (outcome === Outcome.stored) this.#countCas(size, Counter.casHits, ClassCounter.casHits)
+      if (outcome === Outcome.exists) {
+        this.#countCas(size, Counter.casBadval, ClassCounter.casBadval)
+      }
       if (outcome === Outcome.notFound) this.#count(Counter.casMisses)
     }
-    if (outcome === Outcome.noMemory) this.#count(Counter.storeNoMemory)
+    if (outcome === Outcome.noMemory) {
+      this.#count(Counter.storeNoMemory)
+      this.#classes.count(size, ClassCounter.outOfMemory)
+    }
     const hasCas = outcome === Outcome.stored && this.#options.cas
     request.casLow = hasCas ? this.#store.casLow : 0
     request.casHigh = hasCas ? this.#store.casHigh : 0
@@ -292,7 +316,10 @@ export class StoreExecutor implements Executor {
     const anyCas = request.casLow === 0 && request.casHigh === 0
     const isSame =
       anyCas || (items.casLow(item) === request.casLow && items.casHigh(item) === request.casHigh)
-    if (item !== 0 && isSame) this.#store.removeFound()
+    if (item !== 0 && isSame) {
+      this.#classes.countItem(items, item, ClassCounter.deleteHits)
+      this.#store.removeFound()
+    }
     this.#store.unlock()
     this.#count(item === 0 ? Counter.deleteMisses : Counter.deleteHits)
     let status: Status = Status.notFound
@@ -305,6 +332,8 @@ export class StoreExecutor implements Executor {
     const outcome = this.#store.arithmetic(this.#toPut(request), request.delta, up)
     if (outcome === Outcome.stored) {
       this.#count(up ? Counter.incrHits : Counter.decrHits)
+      const size = itemSize(request.keySize, this.#store.number.toString().length, 0)
+      this.#classes.count(size, up ? ClassCounter.incrHits : ClassCounter.decrHits)
       request.encoder.number(session.output, request, this.#store.number)
       return
     }
@@ -343,32 +372,17 @@ export class StoreExecutor implements Executor {
     request.encoder.status(session.output, request, LIMIT_STATUS[outcome])
   }
 
+  #countCas(size: number, counter: Counter, ofClass: ClassCounter): void {
+    this.#count(counter)
+    this.#classes.count(size, ofClass)
+  }
+
   #count(counter: Counter): void {
     this.#counts[counter] = this.#counts[counter]! + 1
   }
 }
 
-/** A value over INLINE_VALUE_MAX on its way into segments of its own. */
-class LargeValueSink implements ValueSink {
-  readonly #executor: StoreExecutor
-  readonly #session: Session
-  readonly #head: number
-
-  constructor(executor: StoreExecutor, session: Session, head: number) {
-    this.#executor = executor
-    this.#session = session
-    this.#head = head
-  }
-
-  fill(position: number, bytes: Uint8Array, at: number, length: number): void {
-    this.#executor.store.large.fill(this.#head, position, bytes, at, length)
-  }
-
-  commit(request: Request): void {
-    this.#executor.commitLarge(this.#session, request, this.#head)
-  }
-
-  abandon(): void {
-    this.#executor.store.abandonLarge(this.#head)
-  }
+/** Main hears it, as if somebody had sent it from outside. */
+function signalSelf(name: NodeJS.Signals): void {
+  process.kill(process.pid, name)
 }

@@ -22,9 +22,11 @@ import type { Layout } from '../store/layout.ts'
 import { MemoryLimit } from '../store/memory-limit.ts'
 import { openRegion, type RegionHandle } from '../store/region.ts'
 import { Store } from '../store/store.ts'
+import { ClassCounters, type ClassCountersHandle } from './class-counters.ts'
 import { ioMemoryOf } from './memory.ts'
 import type { NodeOptions } from './options.ts'
 import { StoreExecutor } from './store-executor.ts'
+import { Switches } from './switches.ts'
 
 export { runAcceptor as acceptor } from '../net/acceptor.ts'
 
@@ -33,6 +35,8 @@ export type NodeExtras = {
   region: RegionHandle
   layout: Layout
   counters: CountersHandle
+  classes: ClassCountersHandle
+  switches: SharedArrayBuffer
   events: SharedArrayBuffer
   /** Undefined: nobody has to log in. */
   logins: LoginRingHandle | undefined
@@ -43,6 +47,8 @@ export type NodeExtras = {
 }
 
 const STALLED_CHECK_MS = 1000
+/** Between two slices of a long answer: nobody else waits longer than one of them. */
+const LATER_MS = 1
 
 /** Memory that values may take while they arrive in pieces, a thread. */
 export const STAGING_BYTES = 8 * 1024 * 1024
@@ -52,18 +58,23 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
   const { index } = task
   const clock = systemClock(task.clockEpochMs)
   const counters = new Counters(task.counters)
+  const classes = new ClassCounters(task.classes)
+  const switches = new Switches(task.switches)
   const events = new Events(task.events)
   const region = openRegion(task.region)
   const store = new Store(region, task.layout, {
     evict: options.evict,
     itemSizeMax: options.itemSizeMax,
     counters: counters.storeOfThread(index),
+    classes: classes.ofThread(index),
   })
   const memoryLimit = new MemoryLimit(store, region)
   const executor = new StoreExecutor({
     store,
     memoryLimit,
     counters,
+    classes,
+    switches,
     threadIndex: index,
     cas: options.cas,
     flush: options.flush,
@@ -83,21 +94,22 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
     new RingAuthenticator(new LoginRing(task.logins), index, () => clock.milliseconds())
   const memory = ioMemoryOf(region, task.layout, index, options.io !== 'net')
   const output = new Output(memory.bytes, memory.at, IO_OUTPUT_BYTES)
+  const idleSeconds = options.extended.idleTimeout
+  const transport = openTransport(options.io, { memory, output, idleSeconds })
   const services = {
-    ...servicesOf(options, index, counters.ofThread(index), events),
+    ...servicesOf(options, index, counters.ofThread(index), events, switches),
     output,
     authenticator: logins,
     beginTurn: () => store.tick(clock.seconds()),
     nowMs: () => clock.milliseconds(),
+    later: (call: () => void) => void transport.after(LATER_MS, call),
   }
-  const idleSeconds = options.extended.idleTimeout
-  const transport = openTransport(options.io, { memory, output, idleSeconds })
   transport.every(STALLED_CHECK_MS, () => {
     services.stalled.check(clock.milliseconds())
     logins?.check()
   })
   const accept = (stream: Stream) => {
-    if (options.verbosity > 0) events.emit(EventKind.connectionOpened, index, stream.peer)
+    if (switches.get('verbosity') > 0) events.emit(EventKind.connectionOpened, index, stream.peer)
     return new Session(stream, executor, services)
   }
   if (options.io === 'net') logins?.listen()
@@ -124,7 +136,8 @@ function servicesOf(
   index: number,
   counts: Float64Array,
   events: Events,
-): Omit<SessionServices, 'beginTurn' | 'nowMs' | 'output' | 'authenticator'> {
+  switches: Switches,
+): Omit<SessionServices, 'beginTurn' | 'nowMs' | 'output' | 'authenticator' | 'later'> {
   return {
     counters: sessionCounters(counts, peer => events.emit(EventKind.authFailed, index, peer)),
     protocols: protocolsOf(options),
@@ -136,7 +149,7 @@ function servicesOf(
     version: latin1(COMPATIBLE_VERSION),
     onClosed: (session, error) => {
       if (error !== '') events.emit(EventKind.connectionFailed, index, error)
-      else if (options.verbosity > 0) {
+      else if (switches.get('verbosity') > 0) {
         events.emit(EventKind.connectionClosed, index, session.stream.peer)
       }
     },

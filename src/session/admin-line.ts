@@ -1,10 +1,11 @@
 /** Carries out a line of the text protocol that has no key (text-protocol.ts). */
-import { toLatin1 } from '../base/bytes.ts'
+import { latin1, toLatin1 } from '../base/bytes.ts'
 import { Command, type CommandRow } from '../protocol/command.ts'
 import type { Request } from '../protocol/request.ts'
 import { textEncoder, TextLine } from '../protocol/text-encoder.ts'
 import { NumberReader, type Tokens } from '../protocol/text-request.ts'
 import type { Session } from './session.ts'
+import { StatLines } from './stat-lines.ts'
 
 const numbers = new NumberReader()
 
@@ -36,17 +37,40 @@ export function adminLine(
     case Command.memoryLimit:
       memoryLimit(session, bytes, tokens, request)
       return
-    default:
+    case Command.flushAll:
       flushAll(session, bytes, tokens, request)
+      return
+    default:
+      operate(session, bytes, tokens, request)
   }
 }
 
 function stats(session: Session, bytes: Uint8Array, tokens: Tokens): void {
-  const hasArgument = tokens.count > 1
-  const argument = hasArgument ? toLatin1(bytes, tokens.at[1]!, tokens.size[1]!) : ''
-  const refusal = session.login.refusalOfStats(argument)
-  if (refusal !== undefined) session.output.put(refusal)
-  else if (!session.executor.stats(session, argument)) session.output.put(TextLine.error)
+  const words = wordsOf(bytes, tokens).slice(1)
+  const refusal = session.login.refusalOfStats(words[0] ?? '')
+  if (refusal !== undefined) {
+    session.output.put(refusal)
+    return
+  }
+  const answer = session.executor.stats(session, words)
+  if (answer === undefined) session.output.put(TextLine.error)
+  else session.sendReply(new StatLines(answer))
+}
+
+/** Commands of operators: nobody sends them often, so they are plain words. */
+function operate(session: Session, bytes: Uint8Array, tokens: Tokens, request: Request): void {
+  const words = wordsOf(bytes, tokens)
+  if (request.quiet) words.pop()
+  const line = session.executor.operate(session, words)
+  if (line !== undefined && !request.quiet) session.output.put(latin1(`${line}\r\n`))
+}
+
+function wordsOf(bytes: Uint8Array, tokens: Tokens): string[] {
+  const words: string[] = []
+  for (let token = 0; token < tokens.count; token += 1) {
+    words.push(toLatin1(bytes, tokens.at[token]!, tokens.size[token]!))
+  }
+  return words
 }
 
 function verbosity(session: Session, bytes: Uint8Array, tokens: Tokens, request: Request): void {

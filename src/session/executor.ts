@@ -4,6 +4,7 @@
  * a place in the order of replies (`session.defer()`) and answers later.
  */
 import type { Status } from '../protocol/encoder.ts'
+import type { Output } from '../protocol/output.ts'
 import type { Request } from '../protocol/request.ts'
 import type { Session } from './session.ts'
 
@@ -22,6 +23,26 @@ export interface ValueSource {
   close(): void
 }
 
+/** A reply of unknown length, made piece by piece as the peer takes it. */
+export interface ReplyProducer {
+  /**
+   * Writes some of it, at most REPLY_ROOM bytes and a fraction of a millisecond's work; false when
+   * that was the last.
+   */
+  produce(output: Output): boolean
+}
+
+/** One line of statistics; undefined: none yet, there is more to look through. */
+export type StatRow = readonly [name: string, value: string | number] | undefined
+
+/** What `stats` answers, whatever the protocol: rows, and what text says behind them. */
+export type StatAnswer = {
+  rows: Iterator<StatRow>
+  /** What a line of text begins with. */
+  label: 'STAT' | 'ITEM' | 'PREFIX'
+  end: string
+}
+
 export interface Executor {
   /** False: the session waits until somebody calls its `resume`. */
   mayProceed(session: Session): boolean
@@ -36,7 +57,12 @@ export interface Executor {
   openValue(session: Session, request: Request): ValueSink | undefined
   /** A storage command that fails before it starts; a `set` must not leave the old value behind. */
   refuse(session: Session, request: Request, status: Status): void
-  /** `stats` and its argument ('' for none); false when there is no such statistic. */
-  stats(session: Session, argument: string): boolean
+  /** `stats` and the words behind it; undefined when there is no such statistic. */
+  stats(session: Session, words: readonly string[]): StatAnswer | undefined
+  /**
+   * A command for operators, in words; the line that answers it, or undefined when the executor
+   * has taken the answer upon itself.
+   */
+  operate(session: Session, words: readonly string[]): string | undefined
   closed(session: Session): void
 }

@@ -10,12 +10,15 @@
  */
 import { type Output, REPLY_ROOM } from '../protocol/output.ts'
 import type { Stream, StreamHandler } from '../net/transport.ts'
-import type { Executor, ValueSource } from './executor.ts'
+import type { Executor, ReplyProducer, ValueSource } from './executor.ts'
 import { HeldInput } from './held-input.ts'
 import { Login } from './login.ts'
 import { PendingReplies, type Reply } from './pending-replies.ts'
 import { type Protocol, protocolOf } from './protocol.ts'
 import type { SessionServices } from './services.ts'
+
+/** Pieces of a reply of unknown length that are made before others get their turn. */
+const PIECES_PER_TURN = 4
 
 export class Session implements StreamHandler {
   readonly stream: Stream
@@ -36,6 +39,10 @@ export class Session implements StreamHandler {
   #source: ValueSource | undefined
   #sourceAt = 0
   #afterSource: (() => void) | undefined
+  #producer: ReplyProducer | undefined
+  #isProducingLater = false
+  /** Nothing that is sent is looked at any more; what there is to say comes from elsewhere. */
+  #listening = false
 
   constructor(stream: Stream, executor: Executor, services: SessionServices) {
     this.stream = stream
@@ -48,7 +55,7 @@ export class Session implements StreamHandler {
   onData(bytes: Uint8Array, at: number, length: number): void {
     this.services.beginTurn()
     this.services.counters.bytesRead(length)
-    if (this.#closing) return
+    if (this.#closing || this.#listening) return
     if (this.#held.isEmpty) {
       this.#run(bytes, at, at + length)
     } else {
@@ -71,6 +78,7 @@ export class Session implements StreamHandler {
     this.#closed = true
     this.#source?.close()
     this.#source = undefined
+    this.#producer = undefined
     this.services.stalled.remove(this)
     this.#protocol?.abandon()
     this.login.forget()
@@ -99,7 +107,7 @@ export class Session implements StreamHandler {
   /** Whether another request may be taken up: there is room for its reply, and nobody objects. */
   ready(): boolean {
     if (this.#closing || this.#closed || this.#behind || this.#suspended) return false
-    if (this.#source !== undefined) return false
+    if (this.#isStreaming || this.#listening) return false
     if (this.output.room < REPLY_ROOM && !this.flush()) return false
     return this.executor.mayProceed(this)
   }
@@ -154,6 +162,33 @@ export class Session implements StreamHandler {
     this.#pump()
   }
 
+  /** Whether something was answered just now, and has not been sent yet. */
+  get hasUnsentReplies(): boolean {
+    return this.output.length > 0 || this.pendingCount > 0
+  }
+
+  /** Sends a reply that is still to be made, behind what is in the output. */
+  sendReply(producer: ReplyProducer): void {
+    this.#producer = producer
+    this.#produce()
+  }
+
+  /** From now on the peer only listens: `say` is how it hears anything. */
+  listen(): void {
+    this.#listening = true
+    this.#held.clear()
+  }
+
+  /** To a peer that listens: whether it is ready for something to be put into the output. */
+  get canHear(): boolean {
+    return !this.#closed && !this.#closing && !this.#behind
+  }
+
+  /** Sends what was put into the output outside of a turn. */
+  say(): void {
+    this.#sendOutput()
+  }
+
   /** Answers what is there, then closes. */
   close(): void {
     this.#closing = true
@@ -177,6 +212,7 @@ export class Session implements StreamHandler {
   resume(): void {
     if (this.#closed || this.#running) return
     if (this.#source !== undefined && !this.#behind) this.#pump()
+    if (this.#producer !== undefined && !this.#behind) this.#produce()
     if (!this.#held.isEmpty) this.#runHeld()
     else this.#settle()
   }
@@ -189,7 +225,7 @@ export class Session implements StreamHandler {
     this.#running = true
     this.#protocol ??= protocolOf(this, bytes[at]!)
     const used = this.ready() ? this.#protocol.process(bytes, at, end) : at
-    if (this.#closing) this.#held.clear()
+    if (this.#closing || this.#listening) this.#held.clear()
     else this.#held.keep(bytes, used, end)
     this.#running = false
     this.flush()
@@ -217,6 +253,31 @@ export class Session implements StreamHandler {
     this.#sendOutput()
   }
 
+  get #isStreaming(): boolean {
+    return this.#source !== undefined || this.#producer !== undefined
+  }
+
+  /** A slice of a reply, so that other connections are not kept waiting; then the next, later. */
+  #produce(): void {
+    const { output } = this
+    for (let pieces = 0; pieces < PIECES_PER_TURN; pieces += 1) {
+      if (output.room < REPLY_ROOM && !this.flush()) return
+      if (!this.#producer!.produce(output)) {
+        this.#producer = undefined
+        this.flush()
+        return
+      }
+    }
+    if (!this.flush() || this.#isProducingLater) return
+    this.#isProducingLater = true
+    this.services.later(() => {
+      this.#isProducingLater = false
+      if (this.#producer === undefined || this.#closed) return
+      this.services.beginTurn()
+      this.resume()
+    })
+  }
+
   #sendOutput(): void {
     const { output } = this
     if (output.length > 0) this.#send(output.bytes, output.start, output.length)
@@ -231,7 +292,7 @@ export class Session implements StreamHandler {
   /** After a turn: stops or goes on reading, and closes when there is nothing left to say. */
   #settle(): void {
     if (this.#closed || this.#running) return
-    const waits = this.#source !== undefined || this.#suspended
+    const waits = this.#isStreaming || this.#suspended
     const idle = !waits && (this.#pending?.isEmpty ?? true)
     const stuck = !this.#held.isEmpty && !this.ready()
     if (idle && (this.#closing || (this.#peerEnded && !stuck))) {
@@ -239,7 +300,7 @@ export class Session implements StreamHandler {
       this.stream.end()
       return
     }
-    const mustWait = this.#closing || this.#behind || this.#source !== undefined || stuck
+    const mustWait = this.#closing || this.#behind || this.#isStreaming || stuck
     if (mustWait !== this.#paused) {
       this.#paused = mustWait
       if (mustWait) this.stream.pause()

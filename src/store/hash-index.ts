@@ -110,6 +110,15 @@ export class HashIndex {
     }
   }
 
+  /** How many bits of a hash its main bucket is chosen by. Caller holds that bucket's lock. */
+  hashBits(hash: KeyHash): number {
+    const count = this.bucketCount
+    const span = floorPowerOfTwo(count)
+    const index = this.#indexOf(hash.bucket, count)
+    const isSplit = index >= span || index + span < count
+    return 31 - Math.clz32(span) + (isSplit ? 1 : 0)
+  }
+
   lock(bucket: number): void {
     this.#locks.lock(bucket + LOCK)
   }

@@ -13,7 +13,7 @@
  * and through the chained segments (large-values.ts); its size stands in a word of its own.
  */
 import { assert } from '../base/assert.ts'
-import { INLINE_VALUE_MAX } from '../base/item-size.ts'
+import { CAS_BYTES, INLINE_VALUE_MAX, itemSize } from '../base/item-size.ts'
 
 const EXPTIME = 0
 const LAST_ACCESS = 1
@@ -194,6 +194,12 @@ export class Items {
   countedBytes(item: number): number {
     if (!this.isLarge(item)) return this.sizeWords(item) * 4
     return this.valueAt(item) - item * 4 + this.valueSize(item)
+  }
+
+  /** … and as memcached would count them. */
+  memcachedBytes(item: number): number {
+    const size = itemSize(this.keySize(item), this.valueSize(item), this.clientFlags(item))
+    return this.hasCas ? size : size - CAS_BYTES
   }
 
   /** Words of an inline item. */

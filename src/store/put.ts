@@ -90,4 +90,6 @@ export type StoreOptions = EvictionOptions & {
   counters: Float64Array
   /** Assertion mode, for tests (checks.ts). */
   checked?: boolean
+  /** … and those by slab class, CLASS_COUNTERS long; its own place, if nothing is said. */
+  classes?: Float64Array
 }

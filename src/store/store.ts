@@ -10,6 +10,7 @@ import { copyBytes } from '../base/bytes.ts'
 import { INLINE_VALUE_MAX } from '../base/item-size.ts'
 import { CasCounter } from './cas-counter.ts'
 import { watch } from './checks.ts'
+import { ClassCounter } from './class-tally.ts'
 import { Eviction } from './eviction.ts'
 import { type KeyHash, seededHash } from './hash.ts'
 import { FREQUENCY_MAX, HashIndex, NO_SLOT } from './hash-index.ts'
@@ -74,7 +75,7 @@ export class Store {
     this.#cas = new CasCounter(region.longs)
     this.bytes = region.bytes
     this.layout = layout
-    this.tally = new Tally(options.counters, words)
+    this.tally = new Tally(options.counters, words, options.classes)
     this.#itemSizeMax = options.itemSizeMax
     this.#evict = options.evict
     this.#random = options.random ?? Math.random
@@ -149,6 +150,7 @@ export class Store {
     if (item !== 0) {
       this.setExptime(item, exptime)
       this.noteRead(item)
+      this.tally.classes.countItem(this.items, item, ClassCounter.touchHits)
     }
     this.unlock()
     if (item !== 0) this.settle(key, keyAt, keySize)
@@ -357,7 +359,7 @@ export class Store {
     if (size > 0) this.segments.addLive(item, size)
     else this.largeSegments.queue(this.large.headOf(item), this.#probation(exptime))
     this.segments.noteExptime(item, exptime)
-    this.tally.linked(this.items.countedBytes(item))
+    this.tally.linked(this.items, item)
     return true
   }
 
@@ -377,7 +379,7 @@ export class Store {
   }
 
   #unlinkItem(item: number): void {
-    this.tally.unlinked(this.items.countedBytes(item))
+    this.tally.unlinked(this.items, item, this.now)
     if (this.items.isLarge(item)) this.largeSegments.unlink(this.large.headOf(item))
     else this.segments.removeLive(item, this.items.sizeWords(item))
   }

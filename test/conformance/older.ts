@@ -34,6 +34,8 @@ export const Older = {
   clientFlags32: 'F beyond 32 bits was cut',
   manyFlags: 'other words for too many flags, and the data of an ms read as commands',
   modeLength: 'M took exactly one letter',
+  mgdump: 'there was no mgdump',
+  shutdownWords: 'shutdown was refused in other words',
 } as const
 export type Older = (typeof Older)[keyof typeof Older]
 

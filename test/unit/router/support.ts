@@ -2,6 +2,7 @@
  * A router without sockets: its executor over scripted nodes. A test decides when a connection opens,
  * what a node answers and in what pieces, and how time goes by (fake timers).
  */
+import type { StatAnswer } from '../../../src/session/executor.ts'
 import { onTestFinished, vi } from 'vitest'
 import type { Credential } from '../../../src/auth/account.ts'
 import { HostBook } from '../../../src/net/host-book.ts'
@@ -184,10 +185,10 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
   return { node, nodes, links, link, executor, counters, told, connect, keyOn }
 }
 
-function statsOf(argument: string, states: readonly NodeState[]): Uint8Array | undefined {
+function statsOf(argument: string, states: readonly NodeState[]): StatAnswer | undefined {
   if (argument !== '') return undefined
-  const rows = states.map(({ name, isUp }) => `STAT ${name} ${isUp ? 'up' : 'down'}\r\n`)
-  return new Uint8Array(Buffer.from(`${rows.join('')}END\r\n`))
+  const rows = states.map(({ name, isUp }) => [name, isUp ? 'up' : 'down'] as const)
+  return { rows: rows.values(), label: 'STAT', end: 'END' }
 }
 
 /** Lets everything that waits for the next turn of the event loop happen. */

@@ -1,6 +1,7 @@
 /** The shape of `stats` as memcached 1.6.45 has it with its crawler and maintainer switched off. */
 import { describe, expect, test } from 'vitest'
 import { Counter } from '../../../src/observe/counters.ts'
+import { extendedDefaults } from '../../../src/server/extended-options.ts'
 import { makeNode, type TestNode, type TestNodeOptions } from '../session/support.ts'
 
 const generalNames = `
@@ -46,7 +47,15 @@ function stats(node: TestNode, argument = ''): Map<string, string> {
 describe('stats', () => {
   test('has the 84 names of memcached, in its order', () => {
     expect(generalNames.length).toBe(84)
-    expect([...stats(makeNode()).keys()]).toEqual(generalNames)
+    const extended = { ...extendedDefaults, lruCrawler: false, lruMaintainer: false }
+    const node = makeNode({ extended: { ...extended, lruSegmented: false } })
+    expect([...stats(node).keys()]).toEqual(generalNames)
+  })
+
+  test('has 9 more for the threads that memcached runs unless it is told not to', () => {
+    const names = [...stats(makeNode()).keys()]
+    expect(names.length).toBe(93)
+    expect(names.filter(name => generalNames.includes(name))).toEqual(generalNames)
   })
 
   test('counts every command as memcached does', () => {

@@ -7,9 +7,11 @@ import { Control } from '../../../src/net/control.ts'
 import type { Stream } from '../../../src/net/transport.ts'
 import { Counters, sessionCounters } from '../../../src/observe/counters.ts'
 import { OUTPUT_BYTES, Output } from '../../../src/protocol/output.ts'
+import { ClassCounters } from '../../../src/server/class-counters.ts'
 import { type NodeOptions, nodeDefaults } from '../../../src/server/options.ts'
 import { protocolsOf } from '../../../src/server/worker.ts'
 import { StoreExecutor } from '../../../src/server/store-executor.ts'
+import { Switches } from '../../../src/server/switches.ts'
 import type { Executor } from '../../../src/session/executor.ts'
 import { type SessionServices, StalledSessions, Staging } from '../../../src/session/services.ts'
 import { Session } from '../../../src/session/session.ts'
@@ -120,7 +122,15 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
   const options: NodeOptions = { ...nodeDefaults, memoryBytes: 8 * MIB, threads: 1, ...given }
   const { memoryBytes, evict, itemSizeMax } = options
   const counters = Counters.create(1)
-  const ofStore = { memoryBytes, evict, itemSizeMax, counters: counters.storeOfThread(0) }
+  const classes = ClassCounters.create(1)
+  const later: (() => void)[] = []
+  const ofStore = {
+    memoryBytes,
+    evict,
+    itemSizeMax,
+    counters: counters.storeOfThread(0),
+    classes: classes.ofThread(0),
+  }
   const made = makeStore(ofStore)
   let now = NOW
   const { store } = made
@@ -138,6 +148,8 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
     store,
     memoryLimit,
     counters,
+    classes,
+    switches: Switches.of(options),
     threadIndex: 0,
     cas: options.cas,
     flush: options.flush,
@@ -150,6 +162,7 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
   const services: SessionServices = {
     beginTurn: () => store.tick(now),
     nowMs: () => now * 1000,
+    later: call => void later.push(call),
     stalled: new StalledSessions(),
     textKeysOnly: given.executor !== undefined,
     output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
@@ -173,7 +186,7 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
     advance: seconds => {
       now += seconds
     },
-    connect: stream => new Client(stream ?? new FakeStream(), executor, services),
+    connect: stream => new Client(stream ?? new FakeStream(), executor, services, later),
   }
 }
 
@@ -181,9 +194,17 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
 export class Client {
   readonly stream: FakeStream
   readonly session: Session
+  /** What sessions want done when others have had their turn. */
+  readonly #later: (() => void)[]
 
-  constructor(stream: FakeStream, executor: Executor, services: SessionServices) {
+  constructor(
+    stream: FakeStream,
+    executor: Executor,
+    services: SessionServices,
+    later: (() => void)[] = [],
+  ) {
     this.stream = stream
+    this.#later = later
     this.session = new Session(stream, executor, services)
   }
 
@@ -210,8 +231,10 @@ export class Client {
 
   /** Reads everything, as often as there is something to read. */
   drain(): void {
-    for (let turns = 0; this.stream.isBehind; turns += 1) {
+    for (let turns = 0; this.stream.isBehind || this.#later.length > 0; turns += 1) {
       if (turns > 1e6) throw new Error('Cannot drain: the session writes without end')
+      for (const call of this.#later.splice(0)) call()
+      if (!this.stream.isBehind) continue
       this.stream.drained()
       this.session.onDrain()
     }

@@ -4,6 +4,7 @@
  */
 import { expect } from 'vitest'
 import type { EvictionSettings } from '../../../src/store/eviction-settings.ts'
+import { CLASS_COUNTERS } from '../../../src/store/class-tally.ts'
 import { layoutOf, type Layout } from '../../../src/store/layout.ts'
 import { createRegion, type Region } from '../../../src/store/region.ts'
 import { Outcome, type Put, PutMode, STORE_COUNTERS } from '../../../src/store/put.ts'
@@ -40,6 +41,8 @@ export type TestStoreOptions = {
   segmentsAt?: number
   /** Where it counts; its own place, if nothing is said. */
   counters?: Float64Array
+  /** … and by slab class. */
+  classes?: Float64Array
   eviction?: Partial<EvictionSettings>
 }
 
@@ -70,12 +73,14 @@ export function storeOn(
     itemSizeMax = MIB,
     checked = false,
     counters = new Float64Array(STORE_COUNTERS),
+    classes = new Float64Array(CLASS_COUNTERS),
     eviction = {},
   }: TestStoreOptions = {},
 ): TestStore {
   Store.format(region, layout, SEED)
   const another = (): Store => {
-    const store = new Store(region, layout, { evict, itemSizeMax, counters, eviction, checked })
+    const given = { evict, itemSizeMax, counters, classes, eviction, checked }
+    const store = new Store(region, layout, given)
     store.tick(NOW)
     return store
   }

@@ -1,0 +1,70 @@
+/**
+ * What operators change while a node runs, shared by its threads: float64s, each written and read
+ * whole, so that a thread sees the old value or the new one.
+ */
+import type { ExtendedOptions } from './extended-options.ts'
+import type { NodeOptions } from './options.ts'
+
+const FIELDS = [
+  'verbosity',
+  /** Prefixes are counted. */
+  'detail',
+  /** Which events somebody watches, as bits. */
+  'watched',
+  'lruCrawler',
+  'lruCrawlerSleep',
+  'lruCrawlerTocrawl',
+  'lruSegmented',
+  'hotLruPct',
+  'warmLruPct',
+  'hotMaxFactor',
+  'warmMaxFactor',
+  /** -1: off. */
+  'temporaryTtl',
+  'slabAutomove',
+  'slabAutomoveRatio',
+  'slabAutomoveWindow',
+] as const
+type Field = (typeof FIELDS)[number]
+const PLACE = Object.fromEntries(FIELDS.map((field, at) => [field, at])) as Record<Field, number>
+
+export class Switches {
+  readonly buffer: SharedArrayBuffer
+  readonly #values: Float64Array
+
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(FIELDS.length * 8)) {
+    this.buffer = buffer
+    this.#values = new Float64Array(buffer)
+  }
+
+  static of({ detail, extended, verbosity }: NodeOptions): Switches {
+    const switches = new Switches()
+    switches.set('verbosity', verbosity)
+    switches.set('detail', Number(detail))
+    switches.#takeOver(extended)
+    return switches
+  }
+
+  get(field: Field): number {
+    return this.#values[PLACE[field]]!
+  }
+
+  set(field: Field, value: number): void {
+    this.#values[PLACE[field]] = value
+  }
+
+  #takeOver(extended: ExtendedOptions): void {
+    this.set('lruCrawler', Number(extended.lruCrawler))
+    this.set('lruCrawlerSleep', extended.lruCrawlerSleep)
+    this.set('lruCrawlerTocrawl', extended.lruCrawlerTocrawl)
+    this.set('lruSegmented', Number(extended.lruSegmented))
+    this.set('hotLruPct', extended.hotLruPct)
+    this.set('warmLruPct', extended.warmLruPct)
+    this.set('hotMaxFactor', extended.hotMaxFactor)
+    this.set('warmMaxFactor', extended.warmMaxFactor)
+    this.set('temporaryTtl', extended.temporaryTtl ?? -1)
+    this.set('slabAutomove', extended.slabAutomove)
+    this.set('slabAutomoveRatio', extended.slabAutomoveRatio)
+    this.set('slabAutomoveWindow', extended.slabAutomoveWindow)
+  }
+}
