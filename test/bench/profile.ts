@@ -22,6 +22,8 @@ const HELP = `Usage: npm run bench:profile -- [options]
 `
 const SAMPLES_PER_SECOND = 1999
 const SYMBOL_CHARS = 96
+/** A line for every function that was ever seen. */
+const REPORT_BYTES_MAX = 256 * 1024 * 1024
 
 async function main(): Promise<void> {
   const text = { type: 'string' } as const
@@ -83,7 +85,11 @@ async function record(pid: number, file: string, seconds: number): Promise<void>
 
 function report(file: string, rows: number): string {
   const args = ['report', '-i', file, '--stdio', '-q', '--sort', 'dso,symbol']
-  const text = execFileSync('perf', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  const text = execFileSync('perf', args, {
+    encoding: 'utf8',
+    maxBuffer: REPORT_BYTES_MAX,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   const lines = text.split('\n').filter(line => line.trim() !== '')
   const short = lines.map(line => line.replaceAll(/file:\S*\/src\//g, '').slice(0, SYMBOL_CHARS))
   return `${short.slice(0, rows).join('\n')}\n`
