@@ -5,6 +5,7 @@
  */
 import { type ExtendedOptions, extendedDefaults } from '../server/extended-options.ts'
 import { EX_USAGE, FlagError } from './flags.ts'
+import { tlsOptions } from './tls-flags.ts'
 
 /** memcached ends with 1 for a bad `-o`, but with 64 for what does not fit together. */
 const EX_BAD_OPTION = 1
@@ -244,7 +245,6 @@ const options: Readonly<Record<string, Apply>> = {
 const refused: readonly [prefix: string, reason: string][] = [
   ['ext_', 'memory is all the storage there is'],
   ['proxy_', 'use "memring router"'],
-  ['ssl_', 'this server is not built with TLS support'],
   ['sock_cookie_id', 'sockets are not marked'],
 ]
 
@@ -256,16 +256,21 @@ export function parseExtended(
   text: string,
   before: ExtendedOptions = extendedDefaults,
 ): ExtendedOptions {
-  const parsed = { ...before }
+  const parsed = { ...before, tls: { ...before.tls } }
   for (const part of text.split(',')) {
     const equals = part.indexOf('=')
     const name = equals < 0 ? part : part.slice(0, equals)
+    const value = equals < 0 ? undefined : part.slice(equals + 1)
+    if (Object.hasOwn(tlsOptions, name)) {
+      tlsOptions[name]!(parsed.tls, value)
+      continue
+    }
     const apply = Object.hasOwn(options, name) ? options[name] : undefined
     if (apply === undefined) {
       const reason = refused.find(([prefix]) => name.startsWith(prefix))?.[1]
       refuse(`Illegal suboption "${part}"${reason === undefined ? '' : `: ${reason}`}`)
     }
-    apply(parsed, equals < 0 ? undefined : part.slice(equals + 1))
+    apply(parsed, value)
   }
   return parsed
 }

@@ -43,6 +43,7 @@ export type NodeFlags = {
   io: IoChoice
   authFile?: string
   enableSasl?: true
+  enableSsl?: true
   loginWait: number
   extended: ExtendedOptions
   supervised?: true
@@ -53,10 +54,16 @@ Examples:
   memring node                           port 11211, 64 MB, 4 threads, like memcached
   memring node -p 11311 -l 127.0.0.1 -m 1024
   memring node -S -Y users.txt           SASL PLAIN and ASCII login, users.txt: user:password lines
+  memring node -Z -o ssl_chain_cert=server.crt,ssl_key=server.key
   memring node -d -P /run/memring.pid -u nobody
 
 -o takes memcached's list of options, such as -o idle_timeout=60,track_sizes. Those that tune
-slabs, LRU lists and the hash table are taken and do nothing; ext_*, ssl_* and proxy_* are refused.
+slabs, LRU lists and the hash table are taken and do nothing; ext_* and proxy_* are refused.
+
+TLS: -Z -o ssl_chain_cert=FILE,ssl_key=FILE[,ssl_ca_cert=FILE,ssl_verify_mode=0..3,
+ssl_min_version=2..3,ssl_ciphers=LIST]. An address of -l may begin with notls:, btls: (no client
+certificate is asked for) or mtls: (one is required). "refresh_certs" and SIGHUP read
+the files again.
 
 Memory: the whole process stays within -m plus about 96 MB and 20 MB a thread.`
 
@@ -134,7 +141,7 @@ export function nodeFlags(): Command {
     .option('-W, --disable-watch', 'refuse watch')
     .option('-Y, --auth-file <file>', 'ASCII login; a line a user: user:password')
     .option('-e, --memory-file <file>', 'refused: the cache lives in memory only', parseMemoryFile)
-    .option('-Z, --enable-ssl', 'refused: no TLS')
+    .option('-Z, --enable-ssl', 'TLS on every address, see below')
     .option('-o, --extended <list>', 'more options, see below', parseExtended, extendedDefaults)
     .option(
       '-N, --napi-ids <num>',
@@ -155,9 +162,6 @@ export function nodeFlags(): Command {
   node.on('option:license', () => {
     process.stdout.write(LICENSE)
     process.exit(0)
-  })
-  node.on('option:enable-ssl', () => {
-    node.error('error: This server is not built with TLS support.', { exitCode: EX_USAGE })
   })
   return node
 }

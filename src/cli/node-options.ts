@@ -3,12 +3,14 @@ import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Account } from '../auth/account.ts'
 import { readPasswordFile } from '../auth/password-file.ts'
+import { readTls, TlsError } from '../net/tls-material.ts'
 import { type NodeOptions, nodeDefaults } from '../server/options.ts'
 import { canMap } from '../store/region.ts'
 import { checkExtended } from './extended-flags.ts'
 import { EX_OSERR, EX_USAGE, FlagError, ioOf, parseHostPort } from './flags.ts'
 import { machineMemoryBytes } from './machine-memory.ts'
 import type { NodeFlags } from './node-flags.ts'
+import { secureAddress, tlsFilesOf } from './tls-flags.ts'
 
 const MIB = 1024 * 1024
 /** memcached's end when it cannot read the file of `-Y`. */
@@ -53,6 +55,7 @@ export function toNodeOptions(flags: NodeFlags, command: Command): NodeOptions {
   }
   return {
     ...nodeDefaults,
+    tls: tlsOf(flags, refuse),
     listen: listeners(flags, refuse),
     interfaces: flags.listen.length > 0 ? flags.listen.join(',') : nodeDefaults.interfaces,
     domainSocket: flags.unixSocket ?? nodeDefaults.domainSocket,
@@ -96,6 +99,22 @@ function checkLogin(flags: NodeFlags, refuse: Refuse): void {
   }
 }
 
+/** Reads the files once: what is wrong with them is said before anything listens. */
+function tlsOf(flags: NodeFlags, refuse: Refuse): NodeOptions['tls'] {
+  if (!flags.enableSsl) return undefined
+  if (flags.unixSocket !== undefined) {
+    refuse('ERROR: You cannot enable SSL without a TCP port.')
+  }
+  try {
+    const files = tlsFilesOf(flags.extended.tls)
+    readTls(files, () => {})
+    return files
+  } catch (error) {
+    if (error instanceof FlagError || error instanceof TlsError) return refuse(error.message)
+    throw error
+  }
+}
+
 /** A UNIX socket takes the place of all addresses, as in memcached. */
 function listeners(flags: NodeFlags, refuse: Refuse): NodeOptions['listen'] {
   if (flags.unixSocket === undefined) return listenAddresses(flags, refuse)
@@ -108,12 +127,18 @@ function listeners(flags: NodeFlags, refuse: Refuse): NodeOptions['listen'] {
 function listenAddresses(flags: NodeFlags, refuse: Refuse): NodeOptions['listen'] {
   const port = flags.port === -1 ? 0 : flags.port
   const given = flags.listen.filter(text => text !== '*')
-  if (given.length === 0) return nodeDefaults.listen.map(({ host }) => ({ host, port }))
-  return given.map(text => {
+  const isSecure = flags.enableSsl === true
+  if (given.length === 0) {
+    const secure = isSecure ? ('tls' as const) : undefined
+    return nodeDefaults.listen.map(({ host }) => ({ host, port, secure }))
+  }
+  return given.map(one => {
     try {
+      const { text, secure } = secureAddress(one, isSecure)
       const address = parseHostPort(text)
-      return { host: address.host, port: address.port ?? port }
+      return { host: address.host, port: address.port ?? port, secure }
     } catch (error) {
+      if (error instanceof FlagError) return refuse(error.message, error.exitCode)
       if (error instanceof InvalidArgumentError) return refuse(error.message, EX_OSERR)
       throw error
     }

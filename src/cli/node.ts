@@ -36,9 +36,10 @@ async function runNode(flags: NodeFlags, command: Command): Promise<void> {
     log.warn({}, 'koffi does not load here: memory is a SharedArrayBuffer, slower')
   }
   if (accounts === undefined && !flags.supervised) warnIfOpen(options, log)
-  await runServer(processOptions(flags, log), onFatal =>
-    startNode({ ...options, name, accounts, sasl }, { log, onFatal }),
-  )
+  await runServer(processOptions(flags, log), async onFatal => {
+    const server = await startNode({ ...options, name, accounts, sasl }, { log, onFatal })
+    return { ...server, reload: () => server.reloadTls() }
+  })
 }
 
 function processOptions({ daemon, pidfile, supervised }: NodeFlags, log: Log): RunOptions {

@@ -8,21 +8,24 @@
  * It blocks inside poll on purpose; main ends it with the stop word and the eventfd.
  */
 import { Control } from './control.ts'
-import type { Lane } from './data-thread.ts'
+import type { Dealt, Lane } from './data-thread.ts'
 import { DescriptorQueue } from './descriptor-queue.ts'
 import { Errno } from './errno.ts'
 import { type Kernel, loadKernel } from './kernel.ts'
+import type { Secure } from './transport.ts'
 
 export type AcceptorTask = {
   control: SharedArrayBuffer
-  listeners: readonly number[]
+  listeners: readonly Listener[]
   eventfd: number
   connectionLimit: number
   /** Sent to a connection over the limit, before it is closed. */
   refusal: Uint8Array
-  /** One for each data thread. */
-  lanes: readonly Lane[]
+  /** One for each data thread, by groups of threads. */
+  lanes: readonly (readonly Lane[])[]
 }
+
+export type Listener = { fd: number; secure: Secure | undefined; group: number }
 
 /** Accepted in one go before other listeners get their turn. */
 const ACCEPT_BATCH = 64
@@ -34,25 +37,15 @@ const FULL_PAUSE_MS = 1
 export function runAcceptor(task: AcceptorTask): void {
   const kernel = loadKernel()!
   const control = new Control(task.control)
-  const waiting = [task.eventfd, ...task.listeners]
+  const waiting = [task.eventfd, ...task.listeners.map(({ fd }) => fd)]
   const ready: boolean[] = []
-  const dealers = task.lanes.map(lane => dealerOf(lane, kernel))
-  let next = 0
+  const groups = task.lanes.map(lanes => new DealerGroup(lanes.map(lane => dealerOf(lane, kernel))))
   let pauseMs = 0
 
-  /** The data thread whose turn it is, or the next one that has room. */
-  const choose = (): Dealer | undefined => {
-    for (let tries = 0; tries < dealers.length; tries += 1) {
-      const dealer = dealers[next]!
-      next = (next + 1) % dealers.length
-      if (!dealer.isFull()) return dealer
-    }
-    return undefined
-  }
-
-  const acceptFrom = (listener: number): void => {
+  const acceptFrom = (listener: Listener): void => {
+    const group = groups[listener.group]!
     for (let i = 0; i < ACCEPT_BATCH; i += 1) {
-      const fd = kernel.accept(listener)
+      const fd = kernel.accept(listener.fd)
       if (fd === -Errno.EMFILE || fd === -Errno.ENFILE) pauseMs = EXHAUSTED_PAUSE_MS
       // Anything else (EAGAIN, a peer that has gone already) is over with this try.
       if (fd < 0) return
@@ -60,17 +53,17 @@ export function runAcceptor(task: AcceptorTask): void {
         kernel.sendAndClose(fd, task.refusal)
         continue
       }
-      let dealer = choose()
+      let dealer = group.choose()
       while (dealer === undefined && !control.isStopping) {
         kernel.poll([task.eventfd], FULL_PAUSE_MS, ready)
-        dealer = choose()
+        dealer = group.choose()
       }
       if (dealer === undefined) {
         kernel.close(fd)
         control.leave()
         return
       }
-      dealer.deal(fd)
+      dealer.deal(fd, listener.secure)
     }
   }
 
@@ -81,14 +74,39 @@ export function runAcceptor(task: AcceptorTask): void {
       continue
     }
     kernel.poll(waiting, -1, ready)
-    for (let i = 1; i < waiting.length; i += 1) if (ready[i]) acceptFrom(waiting[i]!)
+    task.listeners.forEach((listener, i) => {
+      if (ready[i + 1]) acceptFrom(listener)
+    })
   }
-  for (const dealer of dealers) dealer.end()
+  for (const group of groups) group.end()
+}
+
+class DealerGroup {
+  readonly #dealers: readonly Dealer[]
+  #next = 0
+
+  constructor(dealers: readonly Dealer[]) {
+    this.#dealers = dealers
+  }
+
+  /** The data thread whose turn it is, or the next one that has room. */
+  choose(): Dealer | undefined {
+    for (let tries = 0; tries < this.#dealers.length; tries += 1) {
+      const dealer = this.#dealers[this.#next]!
+      this.#next = (this.#next + 1) % this.#dealers.length
+      if (!dealer.isFull()) return dealer
+    }
+    return undefined
+  }
+
+  end(): void {
+    for (const dealer of this.#dealers) dealer.end()
+  }
 }
 
 type Dealer = {
   isFull(): boolean
-  deal(fd: number): void
+  deal(fd: number, secure: Secure | undefined): void
   end(): void
 }
 
@@ -96,7 +114,7 @@ function dealerOf(lane: Lane, kernel: Kernel): Dealer {
   if ('postMessage' in lane) {
     return {
       isFull: () => false,
-      deal: fd => lane.postMessage(fd),
+      deal: (fd, secure) => lane.postMessage({ fd, secure } satisfies Dealt),
       end: () => lane.close(),
     }
   }

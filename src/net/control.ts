@@ -5,11 +5,15 @@
  *   0 stop: 0 run, 1 finish and return        main writes, all read after every wait
  *   1 current connections                     acceptor adds, data threads subtract, atomically
  *   2 total  3 rejected                       acceptor adds
+ *   4 reloads asked for                       data threads add, main reads
+ *   5 certificate read, seconds               main writes
  */
 const STOP = 0
 const CURRENT = 1
 const TOTAL = 2
 const REJECTED = 3
+const RELOADS = 4
+const CERTIFICATE_READ = 5
 
 export class Control {
   readonly buffer: SharedArrayBuffer
@@ -49,6 +53,24 @@ export class Control {
     Atomics.sub(this.#words, CURRENT, 1)
     Atomics.add(this.#words, REJECTED, 1)
     return false
+  }
+
+  /** Has main read its files again, as SIGHUP does. */
+  askReload(): void {
+    Atomics.add(this.#words, RELOADS, 1)
+  }
+
+  get reloadsAsked(): number {
+    return Atomics.load(this.#words, RELOADS)
+  }
+
+  /** When the certificate was read, in seconds of the process's clock. */
+  get certificateReadAt(): number {
+    return Atomics.load(this.#words, CERTIFICATE_READ)
+  }
+
+  set certificateReadAt(seconds: number) {
+    Atomics.store(this.#words, CERTIFICATE_READ, seconds)
   }
 
   leave(): void {

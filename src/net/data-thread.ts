@@ -12,6 +12,7 @@ import type {
   ListenAddress,
   NativeTransport,
   PortableTransport,
+  Secure,
   Stream,
   StreamHandler,
 } from './transport.ts'
@@ -19,13 +20,20 @@ import { isPath } from './unix-listener.ts'
 
 /** How the acceptor reaches a thread that blocks in the kernel. */
 export type NativeLane = { queue: SharedArrayBuffer; eventfd: number }
-/** … and one on its event loop: a posted number is a descriptor. */
+/** … and one on its event loop, by messages. */
 export type Lane = MessagePort | NativeLane
+/** An accepted descriptor; of a secure listener, with what it demands. */
+export type Dealt = { fd: number; secure: Secure | undefined }
 
 export type DataTask = {
   index: number
+  /** Whether it lives on its event loop: what a secure listener needs. */
+  isPortable: boolean
   control: SharedArrayBuffer
-  /** To main: `{ type: 'ready', ports }`; from main, on portable transports only: 'stop'. */
+  /**
+   * To main: `{ type: 'ready', ports }`; from main, on portable transports only: 'stop', and what
+   * `onMessage` is for.
+   */
   port: MessagePort
   /** Accepted descriptors. Undefined: this thread listens itself. */
   accepted: Lane | undefined
@@ -40,6 +48,8 @@ export type DataThreadHooks = {
   drain?: Drain
   /** Somebody has woken the thread (`ThreadHost.wake`); on native transports only. */
   onWoken?: () => void
+  /** What main says while the thread serves (`ThreadHost.tell`); on portable transports only. */
+  onMessage?: (message: unknown) => void
 }
 
 export type ReadyMessage = { type: 'ready'; ports: number[] }
@@ -51,11 +61,11 @@ export type ReadyMessage = { type: 'ready'; ports: number[] }
 export function runDataThread(
   task: DataTask,
   transport: PortableTransport | NativeTransport,
-  { accept, drain = done => done(), onWoken = () => {} }: DataThreadHooks,
+  { accept, drain = done => done(), onWoken = () => {}, onMessage = () => {} }: DataThreadHooks,
 ): Promise<void> | undefined {
   const control = new Control(task.control)
   const counted = (stream: Stream): StreamHandler => countedOut(accept(stream), control)
-  if (!('serve' in transport)) return runPortable(task, transport, counted, drain)
+  if (!('serve' in transport)) return runPortable(task, transport, counted, { drain, onMessage })
   task.port.postMessage({ type: 'ready', ports: [] } satisfies ReadyMessage)
   const { queue, eventfd } = task.accepted as NativeLane
   transport.serve({
@@ -75,23 +85,28 @@ async function runPortable(
   task: DataTask,
   transport: PortableTransport,
   counted: Accept,
-  drain: Drain,
+  { drain, onMessage }: { drain: Drain; onMessage: (message: unknown) => void },
 ): Promise<void> {
   const control = new Control(task.control)
   const accepted = task.accepted as MessagePort | undefined
   const ports: number[] = []
   if (accepted) {
-    accepted.on('message', (fd: number) => transport.adopt(fd, counted))
+    const door = { accept: counted, forget: () => control.leave() }
+    accepted.on('message', ({ fd, secure }: Dealt) => transport.adopt(fd, door, secure))
   } else {
+    const accept = (stream: Stream) => admit(task, control, stream, counted)
+    // Counted in with its stream: a handshake that fails before was never counted.
+    const door = { accept, forget: () => {} }
     for (const address of task.listen) {
       // A path cannot be shared as a port can: the first thread has it alone.
       if (task.index > 0 && isPath(address.host)) continue
-      ports.push(await transport.listen(address, stream => admit(task, control, stream, counted)))
+      ports.push(await transport.listen(address, door))
     }
   }
   const stopped = new Promise<void>(resolve => {
     task.port.on('message', message => {
       if (message === 'stop') resolve()
+      else onMessage(message)
     })
   })
   task.port.postMessage({ type: 'ready', ports } satisfies ReadyMessage)

@@ -3,6 +3,7 @@ import { EpollTransport } from './epoll-transport.ts'
 import type { IoMemory } from './io-memory.ts'
 import { loadLibc } from './libc.ts'
 import { NodeTransport } from './node-transport.ts'
+import type { TlsDoors } from './tls-door.ts'
 import type { NativeTransport, PortableTransport } from './transport.ts'
 import { uringRefusal } from './uring/probe.ts'
 import type { MovableOutput } from './uring/sender.ts'
@@ -49,11 +50,13 @@ export type TransportOptions = {
   output: MovableOutput
   /** How long a client may say nothing; 0: for ever. */
   idleSeconds: number
+  /** For secure listeners, which only the portable transport serves. */
+  tls?: TlsDoors | undefined
 }
 
 export function openTransport(
   io: Io,
-  { memory, output, idleSeconds }: TransportOptions,
+  { memory, output, idleSeconds, tls }: TransportOptions,
 ): PortableTransport | NativeTransport {
   switch (io) {
     case 'uring':
@@ -61,6 +64,6 @@ export function openTransport(
     case 'epoll':
       return new EpollTransport(memory, idleSeconds)
     case 'net':
-      return new NodeTransport(idleSeconds)
+      return new NodeTransport({ idleSeconds, tls })
   }
 }

@@ -5,19 +5,24 @@
  */
 import { chmodSync } from 'node:fs'
 import { createServer, type Server, Socket } from 'node:net'
+import { assert } from '../base/assert.ts'
+import type { TlsDoors } from './tls-door.ts'
 import {
-  type Accept,
   type Cancel,
   DRAIN_MS,
   type ListenAddress,
   type OutboundHandler,
+  type PortableDoor,
   type PortableTransport,
+  type Secure,
   type Stream,
   type StreamHandler,
 } from './transport.ts'
 import { forgetPath, isPath } from './unix-listener.ts'
 
 const READ_BYTES = 64 * 1024
+/** Of an accepted descriptor: both directions, and one may end before the other. */
+const WHOLE = { readable: true, writable: true, allowHalfOpen: true }
 
 /** A peer that went away by reset or mid-write has closed its connection: nothing is wrong here. */
 const NORMAL_CLOSES = new Set(['ECONNRESET', 'EPIPE'])
@@ -106,43 +111,37 @@ export class NodeTransport implements PortableTransport {
   readonly #streams = new Set<NodeStream>()
   readonly #servers: Server[] = []
   readonly #idleSeconds: number
+  readonly #tls: TlsDoors | undefined
   #onEmpty: () => void = () => {}
 
-  /** @param idleSeconds how long a client may say nothing; 0: for ever. */
-  constructor(idleSeconds = 0) {
+  /** @param options `idleSeconds`: how long a client may say nothing, 0 for ever. */
+  constructor({ idleSeconds = 0, tls }: { idleSeconds?: number; tls?: TlsDoors | undefined } = {}) {
     this.#idleSeconds = idleSeconds
+    this.#tls = tls
   }
 
-  adopt(fd: number, accept: Accept): void {
+  adopt(fd: number, door: PortableDoor, secure?: Secure): void {
+    if (secure) {
+      this.#secure(new Socket({ fd, ...WHOLE }), door, secure)
+      return
+    }
     let stream: NodeStream | undefined
     const onread = this.#onread(length => stream?.received(this.#inputBytes, length))
-    const options: SocketOptions = {
-      fd,
-      readable: true,
-      writable: true,
-      allowHalfOpen: true,
-      onread,
-    }
+    const options: SocketOptions = { fd, ...WHOLE, onread }
     const socket = new Socket(options)
     socket.setNoDelay(true)
     stream = this.#track(socket)
     this.#limitIdle(socket, stream)
-    this.#limitIdle(socket, stream)
-    stream.attach(accept(stream))
+    stream.attach(door.accept(stream))
   }
 
-  async listen(address: ListenAddress, accept: Accept): Promise<number> {
+  async listen(address: ListenAddress, door: PortableDoor): Promise<number> {
+    const { host, port, backlog, mode, secure } = address
     const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
-      const stream = this.#track(socket)
-      this.#limitIdle(socket, stream)
-      stream.attach(accept(stream))
-      socket.on('data', (chunk: Buffer) => {
-        this.#inputBytes.set(chunk)
-        stream.received(this.#inputBytes, chunk.length)
-      })
+      if (secure) this.#secure(socket, door, secure)
+      else this.#serve(socket, door)
     })
     this.#servers.push(server)
-    const { host, port, backlog, mode } = address
     const isUnix = isPath(host)
     if (isUnix) forgetPath(host)
     const where = isUnix ? { path: host, backlog } : { host, port, backlog, reusePort: true }
@@ -202,6 +201,7 @@ export class NodeTransport implements PortableTransport {
       this.#onEmpty = resolve
     })
     if (this.#streams.size === 0) this.#onEmpty()
+    this.#tls?.close()
     for (const stream of this.#streams) stream.end()
     const timer = setTimeout(() => {
       for (const stream of this.#streams) stream.destroy()
@@ -212,6 +212,27 @@ export class NodeTransport implements PortableTransport {
 
   #limitIdle(socket: Socket, stream: NodeStream): void {
     if (this.#idleSeconds > 0) socket.setTimeout(this.#idleSeconds * 1000, () => stream.end())
+  }
+
+  #secure(socket: Socket, door: PortableDoor, secure: Secure): void {
+    socket.setNoDelay(true)
+    const tls = this.#tls?.[secure]
+    assert(tls !== undefined, 'a secure listener has its certificate')
+    tls.secure(socket, { secured: secured => this.#serve(secured, door), failed: door.forget })
+  }
+
+  /** For sockets that choose their own buffers. */
+  #serve(socket: Socket, door: PortableDoor): void {
+    const stream = this.#track(socket)
+    this.#limitIdle(socket, stream)
+    stream.attach(door.accept(stream))
+    socket.on('data', (chunk: Buffer) => {
+      for (let at = 0; at < chunk.length; at += READ_BYTES) {
+        const piece = chunk.subarray(at, at + READ_BYTES)
+        this.#inputBytes.set(piece)
+        stream.received(this.#inputBytes, piece.length)
+      }
+    })
   }
 
   #track(socket: Socket): NodeStream {

@@ -12,7 +12,7 @@ import { isIP } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
-import type { AcceptorTask } from './acceptor.ts'
+import type { AcceptorTask, Listener } from './acceptor.ts'
 import type { Control } from './control.ts'
 import type { DataTask, Lane, NativeLane, ReadyMessage } from './data-thread.ts'
 import { DescriptorQueue } from './descriptor-queue.ts'
@@ -26,6 +26,10 @@ export type ThreadHostOptions = {
   /** The module whose default export runs a data thread and whose `acceptor` export accepts. */
   workerFile: URL
   threads: number
+  /**
+   * More data threads, on event loops, where `native` ones cannot serve a listener (it is secure).
+   */
+  portableThreads: number
   control: Control
   listen: readonly ListenAddress[]
   connectionLimit: number
@@ -38,6 +42,9 @@ export type ThreadHostOptions = {
   /** Whether data threads block in the kernel (a native transport) or live on an event loop. */
   native: boolean
 }
+
+/** Groups of data threads, by which the acceptor deals. */
+const Group = { main: 0, portable: 1 } as const
 
 /** A listener that could not be opened. `code` is errno's name, such as EADDRINUSE. */
 export class ListenError extends Error {
@@ -66,7 +73,7 @@ export class ThreadHost {
   readonly #pool: Piscina
   readonly #ports: MessagePort[] = []
   readonly #tasks: Promise<unknown>[] = []
-  readonly #listeners: number[] = []
+  readonly #listeners: Listener[] = []
   readonly #lanes: NativeLane[] = []
   #eventfd = -1
   #stopping = false
@@ -74,7 +81,7 @@ export class ThreadHost {
   private constructor(options: ThreadHostOptions) {
     this.#options = options
     this.#kernel = options.useKernel ? loadKernel() : undefined
-    const count = options.threads + (this.#kernel ? 1 : 0)
+    const count = options.threads + options.portableThreads + (this.#kernel ? 1 : 0)
     this.#pool = new Piscina({
       filename: fileURLToPath(options.workerFile),
       minThreads: count,
@@ -98,6 +105,11 @@ export class ThreadHost {
     return host
   }
 
+  /** To every portable data thread; native ones cannot hear it. */
+  tell(message: unknown): void {
+    for (const port of this.#ports) port.postMessage(message)
+  }
+
   /** The orderly end; resolves when every thread has returned. */
   async stop(): Promise<void> {
     this.#stopping = true
@@ -107,7 +119,7 @@ export class ThreadHost {
     for (const port of this.#ports) port.postMessage('stop')
     await Promise.all(this.#tasks)
     for (const { eventfd } of this.#lanes) this.#kernel?.close(eventfd)
-    for (const fd of this.#listeners) this.#kernel?.close(fd)
+    for (const { fd } of this.#listeners) this.#kernel?.close(fd)
     for (const { host } of this.listening) if (isPath(host)) forgetPath(host)
     await this.#pool.close()
   }
@@ -125,14 +137,13 @@ export class ThreadHost {
       const port = address.port === 0 ? shared : address.port
       try {
         if (isPath(address.host)) {
-          this.#listeners.push(
-            boundToPath(address, path => kernel.listenUnix(path, address.backlog)),
-          )
+          const fd = boundToPath(address, path => kernel.listenUnix(path, address.backlog))
+          this.#addListener(fd, address)
           this.listening.push(address)
           continue
         }
         const fd = kernel.listen(address.host, port, address.backlog)
-        this.#listeners.push(fd)
+        this.#addListener(fd, address)
         shared = kernel.portOf(fd)
         this.listening.push({ ...address, port: shared })
       } catch (error) {
@@ -147,12 +158,20 @@ export class ThreadHost {
     this.#eventfd = kernel.eventfd()
   }
 
+  #addListener(fd: number, { secure }: ListenAddress): void {
+    const group = secure && this.#options.portableThreads > 0 ? Group.portable : Group.main
+    this.#listeners.push({ fd, secure, group })
+  }
+
   async #startThreads(addresses: readonly ListenAddress[]): Promise<void> {
-    const lanes: Lane[] = []
+    const { threads, portableThreads, native } = this.#options
+    const lanes: [Lane[], Lane[]] = [[], []]
     const ready: Promise<ReadyMessage>[] = []
     let listen = this.#kernel ? [] : addresses
-    for (let index = 0; index < this.#options.threads; index += 1) {
-      ready.push(this.#startDataThread(index, listen, lanes))
+    for (let index = 0; index < threads + portableThreads; index += 1) {
+      const isPortable = !native || index >= threads
+      const ofGroup = lanes[index < threads ? Group.main : Group.portable]
+      ready.push(this.#startDataThread({ index, isPortable }, listen, ofGroup))
       if (this.#kernel || index > 0) continue
       // Without an acceptor all threads share the ports that the first one got.
       const { ports } = await Promise.race([ready[0]!, this.#failure()])
@@ -165,16 +184,17 @@ export class ThreadHost {
   }
 
   #startDataThread(
-    index: number,
+    { index, isPortable }: { index: number; isPortable: boolean },
     listen: readonly ListenAddress[],
     lanes: Lane[],
   ): Promise<ReadyMessage> {
     const shared = this.#options
     const control = new MessageChannel()
-    const accepted = this.#kernel ? this.#openLane(this.#kernel, lanes) : undefined
+    const accepted = this.#kernel ? this.#openLane(this.#kernel, lanes, isPortable) : undefined
     this.#ports.push(control.port1)
     const task: DataTask = {
       index,
+      isPortable,
       control: shared.control.buffer,
       port: control.port2,
       accepted,
@@ -189,8 +209,8 @@ export class ThreadHost {
   }
 
   /** The way from the acceptor to one more data thread; returns the data thread's end. */
-  #openLane(kernel: Kernel, lanes: Lane[]): Lane {
-    if (!this.#options.native) {
+  #openLane(kernel: Kernel, lanes: Lane[], isPortable: boolean): Lane {
+    if (isPortable) {
       const { port1, port2 } = new MessageChannel()
       lanes.push(port1)
       return port2
@@ -208,7 +228,7 @@ export class ThreadHost {
     })
   }
 
-  #startAcceptor(lanes: readonly Lane[]): void {
+  #startAcceptor(lanes: readonly (readonly Lane[])[]): void {
     const task: AcceptorTask = {
       control: this.#options.control.buffer,
       listeners: this.#listeners,
@@ -217,7 +237,7 @@ export class ThreadHost {
       refusal: this.#options.refusal,
       lanes,
     }
-    const ports = lanes.filter(lane => 'postMessage' in lane)
+    const ports = lanes.flat().filter(lane => 'postMessage' in lane)
     this.#run(task, ports, 'acceptor')
   }
 

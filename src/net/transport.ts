@@ -61,13 +61,19 @@ export interface Transport {
 }
 
 export interface PortableTransport extends Transport {
-  /** Takes over an accepted connection. */
-  adopt(fd: number, accept: Accept): void
+  /**
+   * Takes over an accepted connection; the door hears of it once, when it has become a stream or
+   * when it never will (its TLS handshake failed).
+   */
+  adopt(fd: number, door: PortableDoor, secure?: Secure): void
   /** Accepts by itself, on a port shared with the other threads (without koffi only). */
-  listen(address: ListenAddress, accept: Accept): Promise<number>
+  listen(address: ListenAddress, door: PortableDoor): Promise<number>
   /** Stops accepting and closes what is idle or done; resolves when every connection is gone. */
   close(): Promise<void>
 }
+
+/** Exactly one of the two is called for a connection. */
+export type PortableDoor = { accept: Accept; forget: () => void }
 
 export interface NativeTransport extends Transport {
   /** Blocks the thread until it has been told to stop and every connection is gone. */
@@ -99,7 +105,12 @@ export type ListenAddress = {
   backlog: number
   /** Of a path: who may connect. */
   mode?: number | undefined
+  /** Undefined: no TLS. */
+  secure?: Secure | undefined
 }
+
+/** TLS: by the general rule about client certificates, without asking for one, requiring one. */
+export type Secure = 'tls' | 'btls' | 'mtls'
 
 /** As `-l` takes it. */
 export function formatListen({ host, port }: { host: string; port: number }): string {

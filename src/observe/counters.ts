@@ -32,6 +32,9 @@ export const Counter = {
   bytesRead: 23,
   bytesWritten: 24,
   cmdMeta: 25,
+  sslNewSessions: 26,
+  sslHandshakeErrors: 27,
+  sslProtoErrors: 28,
 } as const
 export type Counter = (typeof Counter)[keyof typeof Counter]
 
@@ -96,6 +99,18 @@ assert(STORE_BLOCK + STORE_BLOCK_SIZE <= BLOCK, 'both kinds of counters fit a bl
 assert(Math.max(...Object.values(Counter)) < STORE_BLOCK, 'the kinds do not overlap')
 
 /** What a session counts, into a thread's block (session/services.ts SessionCounters). */
+/** What a thread's secure listeners count (net/tls-door.ts). */
+export function tlsCounters(counts: Float64Array) {
+  const count = (counter: Counter) => (): void => {
+    counts[counter] = counts[counter]! + 1
+  }
+  return {
+    handshakeFailed: count(Counter.sslHandshakeErrors),
+    sessionStarted: count(Counter.sslNewSessions),
+    protocolFailed: count(Counter.sslProtoErrors),
+  }
+}
+
 export function sessionCounters(counts: Float64Array, onLoginRefused: (peer: string) => void) {
   const add = (counter: Counter, n: number): void => {
     counts[counter] = counts[counter]! + n

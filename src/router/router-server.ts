@@ -66,6 +66,7 @@ export async function startRouter(
   const host = await ThreadHost.start({
     workerFile: workerBeside(import.meta.url),
     threads: options.threads,
+    portableThreads: 0,
     control,
     listen: options.listen.map(address => ({ ...address, backlog: options.backlog })),
     connectionLimit: options.connectionLimit,

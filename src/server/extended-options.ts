@@ -2,6 +2,8 @@
  * What `-o` can be told. Much of it tunes memcached's slabs, LRU lists and hash table, which this
  * store does not have: such values are checked and shown by `stats settings`, and do nothing.
  */
+import { type TlsRules, tlsDefaults } from './tls-rules.ts'
+
 export type ExtendedOptions = {
   /** False: over the limit, connections wait until another one closes. */
   maxconnsFast: boolean
@@ -16,6 +18,8 @@ export type ExtendedOptions = {
   trackSizes: boolean
   /** `debugtime`, which moves the clock: for tests. */
   debugCommands: boolean
+  /** `ssl_…`, with `-Z`. */
+  tls: TlsRules
 
   hashpowerInit: number
   slabReassign: boolean
@@ -46,6 +50,7 @@ export const extendedDefaults: ExtendedOptions = {
   readBufMemLimitBytes: 0,
   trackSizes: false,
   debugCommands: false,
+  tls: tlsDefaults,
   hashpowerInit: 0,
   slabReassign: true,
   slabAutomove: 1,

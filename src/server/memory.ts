@@ -23,23 +23,23 @@ const RESERVE_MAX_BYTES = 4095 * GIB
 type Memory = { region: Region; layout: Layout }
 
 /** @throws RegionError when not even `-m` can be had. */
-export function createMemory(options: NodeOptions): Memory {
+export function createMemory(options: NodeOptions, dataThreads: number): Memory {
   const { memoryBytes, region: kind, largePages, cas: hasCas } = options
   const wanted = Math.max(memoryBytes * RESERVE_FACTOR, RESERVE_MIN_BYTES)
   const hasReserve = kind === 'mapped' && !largePages
   const reserve = hasReserve ? Math.min(wanted, RESERVE_MAX_BYTES) : memoryBytes
   try {
-    return create(layoutOf(memoryBytes, { reserveBytes: reserve, hasCas }), options)
+    return create(layoutOf(memoryBytes, { reserveBytes: reserve, hasCas }), options, dataThreads)
   } catch (error) {
     // Address space is limited here (ulimit -v, strict overcommit): then `-m` is all there is.
     if (reserve === memoryBytes || !(error instanceof RegionError)) throw error
-    return create(layoutOf(memoryBytes, { hasCas }), options)
+    return create(layoutOf(memoryBytes, { hasCas }), options, dataThreads)
   }
 }
 
-function create(layout: Layout, options: NodeOptions): Memory {
-  const { region: kind, largePages, threads } = options
-  const ioBytes = kind === 'mapped' ? threads * IO_BYTES : 0
+function create(layout: Layout, options: NodeOptions, dataThreads: number): Memory {
+  const { region: kind, largePages } = options
+  const ioBytes = kind === 'mapped' ? dataThreads * IO_BYTES : 0
   return { layout, region: createRegion(layout.totalBytes + ioBytes, kind, largePages) }
 }
 

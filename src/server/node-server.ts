@@ -5,6 +5,7 @@ import { monotonicEpochMs, systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
 import { ThreadHost, workerBeside } from '../net/thread-host.ts'
 import type { Io } from '../net/io.ts'
+import { readTls, TlsError } from '../net/tls-material.ts'
 import type { ListenAddress } from '../net/transport.ts'
 import { Counters } from '../observe/counters.ts'
 import { logEvents } from '../observe/event-log.ts'
@@ -17,7 +18,8 @@ import { createMemory } from './memory.ts'
 import { ClassCounters } from './class-counters.ts'
 import type { NodeOptions } from './options.ts'
 import { Switches } from './switches.ts'
-import type { NodeExtras } from './worker.ts'
+import { threadPlanOf } from './threads.ts'
+import type { NodeExtras, ReplaceTls } from './worker.ts'
 
 export type NodeServer = {
   readonly listening: readonly ListenAddress[]
@@ -26,6 +28,11 @@ export type NodeServer = {
   /** Other users from now on, where users have to log in at all. @throws RangeError */
   replaceAccounts(accounts: readonly Account[]): void
   readonly ioReason: string
+  /**
+   * Reads certificates again: new connections get them, those there are stay. What cannot be used
+   * changes nothing and is logged.
+   */
+  reloadTls(): void
   /** The orderly end: stop accepting, send what is due, return every thread. */
   stop(): Promise<void>
 }
@@ -38,22 +45,25 @@ export type NodeServerHooks = {
 }
 
 /**
- * @throws ListenError when an address cannot be listened on, RegionError when there is no memory.
+ * @throws ListenError when an address cannot be listened on, RegionError when there is no memory,
+ * TlsError when a certificate or key cannot be used.
  */
 export async function startNode(options: NodeOptions, hooks: NodeServerHooks): Promise<NodeServer> {
-  const { layout, region } = createMemory(options)
+  const plan = threadPlanOf(options)
+  const tls = options.tls && readTls(options.tls, warning => hooks.log.warn({}, warning))
+  const { layout, region } = createMemory(options, plan.dataThreads)
   Store.format(region, layout, crypto.getRandomValues(new Uint32Array(4)))
   const control = new Control()
   // One block more than data threads: main frees what has expired, and what is over the limit.
-  const counters = Counters.create(options.threads + 1)
-  const classes = ClassCounters.create(options.threads + 1)
+  const counters = Counters.create(plan.dataThreads + 1)
+  const classes = ClassCounters.create(plan.dataThreads + 1)
   const events = new Events()
   // Undefined until there are threads that could be woken.
   let wake: ((thread: number) => void) | undefined
   const desk =
     options.accounts &&
     new LoginDesk({
-      threads: options.threads,
+      threads: plan.dataThreads,
       accounts: options.accounts,
       waitMaxMs: options.loginWaitMs,
       now: () => performance.now(),
@@ -61,10 +71,10 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
       onError: error => hooks.log.error({ error: String(error) }, 'Cannot check a login'),
     })
   const clockEpochMs = monotonicEpochMs()
-  const io = options.useKernel ? options.io : 'net'
+  const clock = systemClock(clockEpochMs)
   const extras: NodeExtras = {
     // What threads need not know they are not told.
-    options: { ...options, io, accounts: options.accounts && [] },
+    options: { ...options, io: plan.io, accounts: options.accounts && [] },
     region: region.handle,
     layout,
     counters: counters.handle,
@@ -72,13 +82,15 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     switches: Switches.of(options).buffer,
     events: events.buffer,
     logins: desk?.ring.handle,
+    tls,
     clockEpochMs,
-    startedAt: systemClock(clockEpochMs).seconds(),
+    startedAt: clock.seconds(),
     tcpPort: options.listen[0]?.port ?? 0,
   }
   const host = await ThreadHost.start({
     workerFile: hooks.workerFile ?? workerBeside(import.meta.url),
-    threads: options.threads,
+    threads: plan.threads,
+    portableThreads: plan.portableThreads,
     control,
     listen: options.listen.map(address => ({ ...address, backlog: options.backlog })),
     connectionLimit: options.connectionLimit,
@@ -86,28 +98,59 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     extras,
     onFatal: hooks.onFatal,
     useKernel: options.useKernel,
-    native: io !== 'net',
+    native: plan.io !== 'net',
   })
   wake = thread => host.wake(thread)
   const stopHousekeeping = keepHouse({
     region,
     layout,
-    counters: counters.storeOfThread(options.threads),
-    classes: classes.ofThread(options.threads),
+    counters: counters.storeOfThread(plan.dataThreads),
+    classes: classes.ofThread(plan.dataThreads),
     clockEpochMs,
     evict: options.evict,
   })
+  const reloadTls = (): void => {
+    if (options.tls === undefined) return
+    try {
+      const message: ReplaceTls = {
+        tls: readTls(options.tls, warning => hooks.log.warn({}, warning)),
+      }
+      host.tell(message)
+      control.certificateReadAt = clock.seconds()
+      hooks.log.info({ certificate: options.tls.chainCert }, 'Certificate read again')
+    } catch (error) {
+      if (!(error instanceof TlsError)) throw error
+      hooks.log.error({ reason: error.message }, 'Certificate not replaced')
+    }
+  }
+  control.certificateReadAt = clock.seconds()
+  const stopObeying = obeyReloads(control, reloadTls)
   const stopLogging = logEvents(events, control, hooks.log)
   return {
     listening: host.listening,
-    io,
+    io: plan.io,
     replaceAccounts: accounts => desk?.replace(accounts),
     ioReason: options.ioReason,
+    reloadTls,
     stop: async () => {
       stopHousekeeping()
+      stopObeying()
       await host.stop()
       desk?.stop()
       stopLogging()
     },
   }
+}
+
+const RELOAD_CHECK_MS = 100
+
+/** Data threads ask for a reload through a word, because native ones cannot send a message. */
+function obeyReloads(control: Control, reload: () => void): () => void {
+  let seen = control.reloadsAsked
+  const timer = setInterval(() => {
+    if (control.reloadsAsked === seen) return
+    seen = control.reloadsAsked
+    reload()
+  }, RELOAD_CHECK_MS)
+  return () => clearInterval(timer)
 }

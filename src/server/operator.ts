@@ -13,6 +13,8 @@ export type OperatorHost = {
   store: Store
   options: NodeOptions
   switches: Switches
+  /** Has main read the certificates again; what is wrong with them is in the log. */
+  refreshCertificates: () => void
   /** Ends this process as a signal would. */
   signal: (name: 'SIGINT' | 'SIGUSR1') => void
 }
@@ -42,7 +44,9 @@ export function operate(
     case 'shutdown':
       return shutdown(host, session, words)
     case 'refresh_certs':
-      return 'Error TLS not enabled'
+      if (host.options.tls === undefined) return 'Error TLS not enabled'
+      host.refreshCertificates()
+      return OK
     default:
       return ERROR
   }

@@ -2,6 +2,8 @@
 import type { Account } from '../auth/account.ts'
 import { LOGIN_WAIT_MS } from '../auth/slow-down.ts'
 import type { Io } from '../net/io.ts'
+import type { TlsFiles } from '../net/tls-material.ts'
+import type { Secure } from '../net/transport.ts'
 import { type ExtendedOptions, extendedDefaults } from './extended-options.ts'
 
 /** `-B`. */
@@ -11,7 +13,7 @@ export type NodeOptions = {
   /** Who this node is in the log. */
   name: string
   /** Addresses to listen on; port 0 = chosen by the kernel. */
-  listen: readonly { host: string; port: number; mode?: number }[]
+  listen: readonly { host: string; port: number; mode?: number; secure?: Secure | undefined }[]
   /** For `stats settings`: what was given with `-l`. */
   interfaces: string
   /** For `stats settings`: what was given with `-s` and `-a`. */
@@ -45,6 +47,8 @@ export type NodeOptions = {
   protocol: BindingProtocol
   /** `-o`. */
   extended: ExtendedOptions
+  /** `-Z`: the files of secure listeners. */
+  tls: TlsFiles | undefined
   verbosity: number
   /** Undefined: nobody has to log in. */
   accounts: readonly Account[] | undefined
@@ -93,6 +97,7 @@ export const nodeDefaults: NodeOptions = {
   requestsPerEvent: 20,
   protocol: 'auto',
   extended: extendedDefaults,
+  tls: undefined,
   verbosity: 0,
   accounts: undefined,
   loginWaitMs: LOGIN_WAIT_MS,

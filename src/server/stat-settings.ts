@@ -3,9 +3,11 @@
  * tunes slabs, LRU lists and the hash table is shown as it was set, and does nothing here.
  */
 import { VERSION } from '../base/version.ts'
+import type { TlsFiles } from '../net/tls-material.ts'
 import type { NodeOptions } from './options.ts'
 import type { NodeFacts, Row } from './stats.ts'
 import type { Switches } from './switches.ts'
+import type { TlsRules } from './tls-rules.ts'
 
 export function settingRows(facts: NodeFacts, switches: Switches): Row[] {
   const { options } = facts
@@ -88,7 +90,7 @@ function lruRows({ dump, extended, flush }: NodeOptions, switches: Switches): Ro
   ]
 }
 
-function restRows({ extended }: NodeOptions): Row[] {
+function restRows({ extended, tls }: NodeOptions): Row[] {
   return [
     ['idle_timeout', extended.idleTimeout],
     ['watcher_logbuf_size', extended.watcherLogbufBytes],
@@ -96,10 +98,27 @@ function restRows({ extended }: NodeOptions): Row[] {
     ['read_buf_mem_limit', extended.readBufMemLimitBytes],
     ['track_sizes', yesNo(extended.trackSizes)],
     ['inline_ascii_response', yesNo(extended.inlineAsciiResponse)],
-    ['ssl_enabled', 'no'],
+    ['ssl_enabled', yesNo(tls !== undefined)],
+    ...tlsRows(tls, extended.tls),
     ['num_napi_ids', 0],
     ['memory_file', '(null)'],
     ['client_flags_size', 4],
+  ]
+}
+
+function tlsRows(files: TlsFiles | undefined, rules: TlsRules): Row[] {
+  if (files === undefined) return []
+  return [
+    ['ssl_chain_cert', files.chainCert],
+    ['ssl_key', files.key],
+    ['ssl_verify_mode', files.verify],
+    ['ssl_keyformat', rules.keyFormat],
+    ['ssl_ciphers', files.ciphers ?? 'NULL'],
+    ['ssl_ca_cert', files.caCert ?? 'NULL'],
+    ['ssl_wbuf_size', rules.wbufBytes],
+    ['ssl_session_cache', yesNo(rules.sessionCache)],
+    ['ssl_kernel_tls', 'no'],
+    ['ssl_min_version', files.minVersion.toLowerCase()],
   ]
 }
 

@@ -83,6 +83,17 @@ function cachedump(store: Store, { options }: NodeFacts, words: readonly string[
   return { rows, label: 'ITEM', end: 'END' }
 }
 
+function tlsRows(counters: Counters, { options, control }: NodeFacts, now: number): Row[] {
+  if (options.tls === undefined) return []
+  const { sessionCache } = options.extended.tls
+  return [
+    ...(sessionCache ? [['ssl_new_sessions', counters.sum(Counter.sslNewSessions)] as Row] : []),
+    ['ssl_handshake_errors', counters.sum(Counter.sslHandshakeErrors)],
+    ['ssl_proto_errors', counters.sum(Counter.sslProtoErrors)],
+    ['time_since_server_cert_refresh', now - control.certificateReadAt],
+  ]
+}
+
 function seconds(microseconds: number): string {
   return (microseconds / 1e6).toFixed(6)
 }
@@ -93,6 +104,7 @@ function general({ counters, facts, store, switches }: StatHost): Row[] {
     ...connectionRows(facts),
     ...commandRows(counters),
     ...slabRowsOfAll(facts, switches),
+    ...tlsRows(counters, facts, store.now),
     ...storeRows(counters, switches),
   ]
 }

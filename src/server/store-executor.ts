@@ -76,7 +76,13 @@ export class StoreExecutor implements Executor {
     this.#counts = options.counters.ofThread(options.threadIndex)
     this.#classes = options.store.tally.classes
     const { store, switches, facts } = options
-    this.#operatorHost = { store, switches, options: facts.options, signal: signalSelf }
+    this.#operatorHost = {
+      store,
+      switches,
+      options: facts.options,
+      refreshCertificates: () => facts.control.askReload(),
+      signal: signalSelf,
+    }
     const nothing = new Uint8Array(0)
     this.#put = {
       mode: PutMode.set,

@@ -11,8 +11,10 @@ import { Control } from '../net/control.ts'
 import { type DataTask, runDataThread } from '../net/data-thread.ts'
 import { IO_OUTPUT_BYTES } from '../net/io-memory.ts'
 import { openTransport } from '../net/io.ts'
+import { TlsDoors } from '../net/tls-door.ts'
+import type { TlsMaterial } from '../net/tls-material.ts'
 import type { Stream } from '../net/transport.ts'
-import { Counters, type CountersHandle, sessionCounters } from '../observe/counters.ts'
+import { Counters, type CountersHandle, sessionCounters, tlsCounters } from '../observe/counters.ts'
 import { EventKind, Events } from '../observe/events.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import { Output } from '../protocol/output.ts'
@@ -40,11 +42,16 @@ export type NodeExtras = {
   events: SharedArrayBuffer
   /** Undefined: nobody has to log in. */
   logins: LoginRingHandle | undefined
+  /** What secure listeners show. */
+  tls: TlsMaterial | undefined
   clockEpochMs: number
   startedAt: number
   /** As clients see it; 0 until known. */
   tcpPort: number
 }
+
+/** Main to portable threads: other certificates from now on. */
+export type ReplaceTls = { tls: TlsMaterial }
 
 const STALLED_CHECK_MS = 1000
 /** Between two slices of a long answer: nobody else waits longer than one of them. */
@@ -92,10 +99,12 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
   const logins =
     task.logins &&
     new RingAuthenticator(new LoginRing(task.logins), index, () => clock.milliseconds())
-  const memory = ioMemoryOf(region, task.layout, index, options.io !== 'net')
+  const io = task.isPortable ? 'net' : options.io
+  const memory = ioMemoryOf(region, task.layout, index, io !== 'net')
   const output = new Output(memory.bytes, memory.at, IO_OUTPUT_BYTES)
-  const idleSeconds = options.extended.idleTimeout
-  const transport = openTransport(options.io, { memory, output, idleSeconds })
+  const tls = task.tls && new TlsDoors(task.tls, tlsCounters(counters.ofThread(index)))
+  const { idleTimeout: idleSeconds } = options.extended
+  const transport = openTransport(io, { memory, output, idleSeconds, tls })
   const services = {
     ...servicesOf(options, index, counters.ofThread(index), events, switches),
     output,
@@ -112,8 +121,12 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
     if (switches.get('verbosity') > 0) events.emit(EventKind.connectionOpened, index, stream.peer)
     return new Session(stream, executor, services)
   }
-  if (options.io === 'net') logins?.listen()
-  return runDataThread(task, transport, { accept, onWoken: () => logins?.collect() })
+  if (task.isPortable) logins?.listen()
+  return runDataThread(task, transport, {
+    accept,
+    onWoken: () => logins?.collect(),
+    onMessage: message => tls?.replace((message as ReplaceTls).tls),
+  })
 }
 
 /** Without cas an item is that much smaller, and so may hold that much more. */

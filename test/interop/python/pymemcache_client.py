@@ -1,13 +1,19 @@
-"""pymemcache against one address: pymemcache_client.py HOST PORT"""
+"""pymemcache against one address: pymemcache_client.py HOST PORT [CA-FILE]
 
+With a CA file it speaks TLS, and the server's certificate must be signed by that authority.
+"""
+
+import ssl
 import sys
 
 from checks import BINARY, Checks
 from pymemcache.client.base import Client
 
 host, port = sys.argv[1], int(sys.argv[2])
-client = Client((host, port), connect_timeout=5, timeout=5, default_noreply=False)
-quiet = Client((host, port), connect_timeout=5, timeout=5)
+tls = ssl.create_default_context(cafile=sys.argv[3]) if len(sys.argv) > 3 else None
+options = {"connect_timeout": 5, "timeout": 5, "tls_context": tls}
+client = Client((host, port), default_noreply=False, **options)
+quiet = Client((host, port), **options)
 checks = Checks("pymemcache")
 equal, key = checks.equal, checks.key
 

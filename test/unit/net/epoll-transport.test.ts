@@ -43,10 +43,11 @@ async function connected(transport: PumpedEpoll, count: number): Promise<[Socket
     peer.on('error', () => peer.destroy())
     await once(peer, 'connect')
     let seen: Seen | undefined
-    transport.adopt(kernel.accept(listener), stream => {
+    const accept = (stream: Stream) => {
       seen = { stream, text: '', events: [] }
       return handler(seen)
-    })
+    }
+    transport.adopt(kernel.accept(listener), { accept, forget: () => {} })
     await until(() => seen !== undefined)
     pairs.push([peer, seen!])
   }
@@ -139,15 +140,17 @@ test('a peer that never reads is cut off beyond its backlog', async () => {
   expect(seen.events).toEqual(['close Peer does not read'])
 })
 
+function refuse(): never {
+  throw new Error('Cannot accept: it stops')
+}
+
 test('what is dealt while it stops is closed and counted out', async () => {
   const transport = new PumpedEpoll()
   const listener = kernel.listen(HOST, 0, 5)
   const peer = connect(kernel.portOf(listener), HOST)
   await once(peer, 'connect')
   transport.isStopping = true
-  transport.adopt(kernel.accept(listener), () => {
-    throw new Error('Cannot accept: it stops')
-  })
+  transport.adopt(kernel.accept(listener), { accept: refuse, forget: () => {} })
   await once(peer.resume(), 'close')
   await transport.done
   expect(transport.forgotten).toBe(1)

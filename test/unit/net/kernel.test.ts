@@ -4,7 +4,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
 import { runAcceptor } from '../../../src/net/acceptor.ts'
 import { Control } from '../../../src/net/control.ts'
-import { runDataThread } from '../../../src/net/data-thread.ts'
+import { type Dealt, runDataThread } from '../../../src/net/data-thread.ts'
 import { KernelError, loadKernel } from '../../../src/net/kernel.ts'
 import { NodeTransport } from '../../../src/net/node-transport.ts'
 import type { StreamHandler } from '../../../src/net/transport.ts'
@@ -98,7 +98,7 @@ describe('runAcceptor()', () => {
     const dealt: [thread: number, fd: number][] = []
     const ended: number[] = []
     const portOf = (thread: number) => ({
-      postMessage: (fd: number) => {
+      postMessage: ({ fd }: Dealt) => {
         dealt.push([thread, fd])
         // The acceptor blocks this thread: it has to be told to end from inside.
         if (dealt.length === 7) {
@@ -110,7 +110,8 @@ describe('runAcceptor()', () => {
     })
     const lanes = [0, 1, 2].map(portOf) as unknown as MessagePort[]
     const refusal = Buffer.from('ERROR Too many open connections\r\n')
-    const task = { control: control.buffer, listeners: [listener], eventfd, refusal, lanes }
+    const listeners = [{ fd: listener, secure: undefined, group: 0 }]
+    const task = { control: control.buffer, listeners, eventfd, refusal, lanes: [lanes] }
     runAcceptor({ ...task, connectionLimit: 7 })
     expect(dealt.map(([thread]) => thread)).toEqual([0, 1, 2, 0, 1, 2, 0])
     expect(ended).toEqual([0, 1, 2])
@@ -140,6 +141,7 @@ describe('runDataThread() without an acceptor', () => {
     })
     const task = {
       index: 0,
+      isPortable: true,
       control: control.buffer,
       port: port2,
       accepted: undefined,

@@ -65,7 +65,7 @@ async function acceptOn(kernel: Kernel, listener: number): Promise<number> {
 
 function open(way: Way, idleSeconds: number): PortableTransport {
   if (way === 'uring') return new PumpedUring({ idleSeconds })
-  return way === 'epoll' ? new PumpedEpoll(idleSeconds) : new NodeTransport(idleSeconds)
+  return way === 'epoll' ? new PumpedEpoll(idleSeconds) : new NodeTransport({ idleSeconds })
 }
 
 /** A connection from a plain socket to a stream of the transport, made in one of its two ways. */
@@ -76,11 +76,12 @@ async function pair(way: Way, idleSeconds = 0): Promise<Pair> {
     recorder.stream = stream
     return recorder
   }
+  const door = { accept, forget: (): void => {} }
   let port = 0
   const kernel = loadKernel()!
   let listener = -1
   if (way === 'listen') {
-    port = await transport.listen({ host: HOST, port: 0, backlog: 5 }, accept)
+    port = await transport.listen({ host: HOST, port: 0, backlog: 5 }, door)
   } else {
     listener = kernel.listen(HOST, 0, 5)
     port = kernel.portOf(listener)
@@ -89,7 +90,7 @@ async function pair(way: Way, idleSeconds = 0): Promise<Pair> {
   peer.on('error', () => peer.destroy())
   await once(peer, 'connect')
   if (listener >= 0) {
-    transport.adopt(await acceptOn(kernel, listener), accept)
+    transport.adopt(await acceptOn(kernel, listener), door)
     kernel.close(listener)
   }
   await until(() => recorder.stream !== undefined)

@@ -9,6 +9,7 @@ import type {
   Door,
   NativeTransport,
   OutboundHandler,
+  PortableDoor,
   PortableTransport,
   Stream,
 } from '../../../src/net/transport.ts'
@@ -69,7 +70,7 @@ export class Pumped implements PortableTransport {
     return false
   }
 
-  adopt(fd: number, accept: Accept): void {
+  adopt(fd: number, { accept }: PortableDoor): void {
     this.#accept = accept
     this.door.dealt.put(fd)
     loadKernel()!.signal(this.door.eventfd)

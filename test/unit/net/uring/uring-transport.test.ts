@@ -75,7 +75,7 @@ function rig(sizes: UringSizes = uringSizes): Rig {
     peers.push(peer)
     peer.on('error', () => peer.destroy())
     await once(peer, 'connect')
-    pumped.adopt(kernel.accept(listener), accept)
+    pumped.adopt(kernel.accept(listener), { accept, forget: () => {} })
     return peer
   }
   onTestFinished(async () => {
@@ -199,7 +199,7 @@ describe('connections that come and go', () => {
     await once(peer, 'connect')
     peer.write(Buffer.alloc(200_000))
     await sleep(20)
-    pumped.adopt(kernel.accept(listener), stream => ({
+    const accept = (stream: Stream): StreamHandler => ({
       onData: () => {
         events.push('data')
         stream.destroy()
@@ -207,7 +207,8 @@ describe('connections that come and go', () => {
       onDrain: () => {},
       onEnd: () => events.push('end'),
       onClose: error => events.push(`close ${error}`),
-    }))
+    })
+    pumped.adopt(kernel.accept(listener), { accept, forget: () => {} })
     await vi.waitFor(() => expect(events).toContain('close '))
     await sleep(20)
     expect(events).toEqual(['data', 'close '])
