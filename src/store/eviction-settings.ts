@@ -6,7 +6,7 @@
  *                          zipf    ttl    scan   shift
  *   as they are           .4050  .4506  .5809  .2196
  *   keptShare 0.75        .4150  .4566  .5879  .2203
- *   keptShare 0.95        .4041  .4499  .5781  .2233   twice the copying for a free segment
+ *   keptShare 0.95        .4041  .4499  .5781  .2233   frees a third as much of each
  *   probationShare 0.05   .4050  .4506  .5809  .2196   a floor: few workloads come down to it
  *   probationShare 0.3    .4050  .4506  .5809  .2188
  *   measureStep 1         .4052  .4506  .5806  .2196
