@@ -28,7 +28,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   observe: ['base'],
   auth: ['base', 'protocol'],
   session: ['base', 'protocol', 'auth', 'net'],
-  cluster: ['base', 'ring', 'observe'],
+  cluster: ['base', 'ring', 'observe', 'auth'],
   server: ['base', 'protocol', 'session', 'store', 'net', 'auth', 'observe'],
   router: ['base', 'protocol', 'session', 'ring', 'cluster', 'net', 'auth', 'observe'],
   load: ['base', 'net', 'observe'],

@@ -36,3 +36,23 @@ export function parsePasswordFile(text: string, path: string): Credential[] {
   }
   return credentials
 }
+
+/**
+ * The file of MEMCACHED_SASL_PWDB (memcached sasl_defs.c): `user[@host]:password[:anything]`. With
+ * our own host's name the user may leave it out, as libsasl adds it.
+ */
+export function parseSaslPasswords(text: string, path: string, host: string): Credential[] {
+  const entries = text
+    .split('\n')
+    .map(line => (line.endsWith('\r') ? line.slice(0, -1) : line))
+    .map(line => line.split(':').slice(0, 2).join(':'))
+  return parsePasswordFile(entries.join('\n'), path).flatMap(({ name, password }) => {
+    const short = name.endsWith(`@${host}`) ? name.slice(0, -host.length - 1) : ''
+    return short === ''
+      ? [{ name, password }]
+      : [
+          { name, password },
+          { name: short, password },
+        ]
+  })
+}

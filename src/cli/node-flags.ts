@@ -44,6 +44,7 @@ export type NodeFlags = {
   authFile?: string
   enableSasl?: true
   enableSsl?: true
+  users?: string
   loginWait: number
   extended: ExtendedOptions
   supervised?: true
@@ -53,7 +54,8 @@ const EXAMPLES = `
 Examples:
   memring node                           port 11211, 64 MB, 4 threads, like memcached
   memring node -p 11311 -l 127.0.0.1 -m 1024
-  memring node -S -Y users.txt           SASL PLAIN and ASCII login, users.txt: user:password lines
+  memring node -S -Y users.txt           SASL and ASCII login, users.txt: user:password lines
+  memring node --users users.yaml        the same, users made by "memring user add"
   memring node -Z -o ssl_chain_cert=server.crt,ssl_key=server.key
   memring node -d -P /run/memring.pid -u nobody
 
@@ -135,7 +137,7 @@ export function nodeFlags(): Command {
       itemSize(1024, 1024 ** 3),
       MIB,
     )
-    .option('-S, --enable-sasl', 'with -Y: also SASL PLAIN on the binary protocol')
+    .option('-S, --enable-sasl', 'SASL on the binary protocol; without -Y nothing else')
     .option('-F, --disable-flush-all', 'refuse flush_all')
     .option('-X, --disable-dumping', 'refuse stats cachedump and lru_crawler metadump')
     .option('-W, --disable-watch', 'refuse watch')
@@ -149,6 +151,7 @@ export function nodeFlags(): Command {
       wholeNumber(1, I32_MAX, refusal('Maximum number of NAPI IDs must be greater than 0')),
     )
     .addOption(ioOption())
+    .option('--users <file>', 'users file ("memring user" makes it): SASL and ASCII login')
     .option(
       '--login-wait <ms>',
       'longest wait after wrong passwords from one address; 0: none',

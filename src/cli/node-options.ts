@@ -1,8 +1,6 @@
 /** What the flags of `memring node` mean together, or a refusal before anything listens. */
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Account } from '../auth/account.ts'
-import { readPasswordFile } from '../auth/password-file.ts'
 import { readTls, TlsError } from '../net/tls-material.ts'
 import { type NodeOptions, nodeDefaults } from '../server/options.ts'
 import { canMap } from '../store/region.ts'
@@ -13,15 +11,18 @@ import type { NodeFlags } from './node-flags.ts'
 import { secureAddress, tlsFilesOf } from './tls-flags.ts'
 
 const MIB = 1024 * 1024
-/** memcached's end when it cannot read the file of `-Y`. */
-const EX_AUTH_FILE = 1
+const CREDENTIALS = '--users FILE, -Y FILE, MEMCACHED_SASL_PWDB or MEMRING_USERNAME'
 /** sun_path of struct sockaddr_un, with its NUL (linux/un.h). */
 const UNIX_PATH_MAX = 107
 
 type Refuse = (message: string, exitCode?: number) => never
 
 /** @throws through commander: the message and memcached's exit code, before anything listens. */
-export function toNodeOptions(flags: NodeFlags, command: Command): NodeOptions {
+export function toNodeOptions(
+  flags: NodeFlags,
+  command: Command,
+  { accounts, isSingleUser }: Pick<NodeOptions, 'accounts'> & { isSingleUser: boolean },
+): NodeOptions {
   const refuse: Refuse = (message, exitCode = EX_USAGE) =>
     command.error(`error: ${message}`, { exitCode })
   const memoryBytes = flags.memoryLimit * MIB
@@ -43,16 +44,11 @@ export function toNodeOptions(flags: NodeFlags, command: Command): NodeOptions {
   if (flags.port === 0 && flags.unixSocket === undefined) {
     refuse('Cannot listen: -p 0 turns TCP off and there is no other listener')
   }
-  checkLogin(flags, refuse)
-  if (flags.enableSasl && flags.authFile === undefined) {
-    refuse('Cannot use -S: expected credentials, from a file of user:password lines with -Y')
+  if (flags.enableSasl && accounts === undefined) {
+    refuse(`Cannot use -S: expected credentials, from ${CREDENTIALS}`)
   }
-  let accounts: readonly Account[] | undefined
-  try {
-    if (flags.authFile !== undefined) accounts = readPasswordFile(flags.authFile)
-  } catch (error) {
-    refuse(`Cannot use -Y: ${error instanceof Error ? error.message : String(error)}`, EX_AUTH_FILE)
-  }
+  // memcached's -S: the text protocol has no login, and so no place.
+  const isBinaryOnly = flags.enableSasl && flags.authFile === undefined && flags.users === undefined
   return {
     ...nodeDefaults,
     tls: tlsOf(flags, refuse),
@@ -74,12 +70,12 @@ export function toNodeOptions(flags: NodeFlags, command: Command): NodeOptions {
     prefixDelimiter: flags.D?.slice(0, 1) ?? nodeDefaults.prefixDelimiter,
     detail: flags.D !== undefined,
     requestsPerEvent: flags.maxReqsPerEvent,
-    protocol: flags.protocol,
+    protocol: isBinaryOnly ? 'binary' : flags.protocol,
     extended: flags.extended,
     verbosity: flags.verbose,
     accounts,
     loginWaitMs: flags.loginWait,
-    sasl: flags.enableSasl === true,
+    sasl: flags.enableSasl === true || flags.users !== undefined || isSingleUser,
     authFile: flags.authFile,
     region: canMap() ? 'mapped' : 'shared',
     largePages: flags.enableLargepages === true,
@@ -89,7 +85,9 @@ export function toNodeOptions(flags: NodeFlags, command: Command): NodeOptions {
 }
 
 /** Which protocols a login can be had in: `-S` is binary, `-Y` is ASCII; both may be on. */
-function checkLogin(flags: NodeFlags, refuse: Refuse): void {
+export function checkLogin(flags: NodeFlags, command: Command): void {
+  const refuse = (message: string): never =>
+    command.error(`error: ${message}`, { exitCode: EX_USAGE })
   const { protocol, enableSasl, authFile } = flags
   if (enableSasl && protocol === 'ascii') {
     refuse('ERROR: You cannot allow the ASCII protocol while using SASL.')

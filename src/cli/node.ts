@@ -1,15 +1,24 @@
 /** `memring node`: one cache node, with memcached's flags and defaults. */
 import type { Command } from 'commander'
+import type { Account } from '../auth/account.ts'
 import { isLoopback } from '../cluster/address.ts'
+import { ClusterFileError } from '../cluster/problems.ts'
 import { formatListen } from '../net/transport.ts'
 import { createLog, type Log } from '../observe/log.ts'
 import { startNode } from '../server/node-server.ts'
 import type { NodeOptions } from '../server/options.ts'
+import {
+  AccountsError,
+  hasSingleAccount,
+  readAccounts,
+  rereadAccounts,
+  warnOfOpenFiles,
+} from './accounts.ts'
 import { daemonize, isDaemon, tellFailed, tellServing } from './daemon.ts'
 import { FlagError } from './flags.ts'
 import { assumeUser, removePidFile, writePidFile } from './identity.ts'
 import { type NodeFlags, nodeFlags } from './node-flags.ts'
-import { toNodeOptions } from './node-options.ts'
+import { checkLogin, toNodeOptions } from './node-options.ts'
 import { configureBySupervisor, type RunOptions, runServer } from './run-server.ts'
 
 export function nodeCommand(): Command {
@@ -17,7 +26,13 @@ export function nodeCommand(): Command {
 }
 
 async function runNode(flags: NodeFlags, command: Command): Promise<void> {
-  const options = toNodeOptions(flags, command)
+  checkLogin(flags, command)
+  const read = () => readAccounts(flags, process.env)
+  const found = await read().catch((error: unknown) => refuseAccounts(error, command))
+  const options = toNodeOptions(flags, command, {
+    accounts: found.accounts,
+    isSingleUser: hasSingleAccount(process.env),
+  })
   if (flags.daemon && !isDaemon()) {
     await daemonize(flags.verbose > 0)
     return
@@ -36,10 +51,24 @@ async function runNode(flags: NodeFlags, command: Command): Promise<void> {
     log.warn({}, 'koffi does not load here: memory is a SharedArrayBuffer, slower')
   }
   if (accounts === undefined && !flags.supervised) warnIfOpen(options, log)
+  warnOfOpenFiles(found, log)
   await runServer(processOptions(flags, log), async onFatal => {
     const server = await startNode({ ...options, name, accounts, sasl }, { log, onFatal })
-    return { ...server, reload: () => server.reloadTls() }
+    const replace = (list: readonly Account[]) => server.replaceAccounts(list)
+    const reload = () => {
+      server.reloadTls()
+      void rereadAccounts(read, replace, log)
+    }
+    return { ...server, reload }
   })
+}
+
+/** memcached's end when it cannot read the file of `-Y`. */
+const EX_ACCOUNTS = 1
+
+function refuseAccounts(error: unknown, command: Command): never {
+  if (!(error instanceof AccountsError || error instanceof ClusterFileError)) throw error
+  return command.error(`error: ${error.message}`, { exitCode: EX_ACCOUNTS })
 }
 
 function processOptions({ daemon, pidfile, supervised }: NodeFlags, log: Log): RunOptions {

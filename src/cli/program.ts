@@ -6,6 +6,7 @@ const commands = {
   up: async () => (await import('./up.ts')).upCommand(),
   node: async () => (await import('./node.ts')).nodeCommand(),
   router: async () => (await import('./router.ts')).routerCommand(),
+  user: async () => (await import('./user.ts')).userCommand(),
   check: async () => (await import('./check.ts')).checkCommand(),
   sim: async () => (await import('./sim.ts')).simCommand(),
 }

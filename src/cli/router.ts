@@ -2,7 +2,7 @@
  * `memring router`: one endpoint in front of nodes, from a cluster file or from `--nodes` alone.
  */
 import { Command, InvalidArgumentError } from 'commander'
-import { readPasswordFile } from '../auth/password-file.ts'
+import type { Account } from '../auth/account.ts'
 import { LOGIN_WAIT_MS } from '../auth/slow-down.ts'
 import { isLoopback } from '../cluster/address.ts'
 import type { ConfigureMessage } from '../cluster/child-protocol.ts'
@@ -15,6 +15,13 @@ import { ringLabel } from '../ring/label.ts'
 import type { RouterNode, RouterOptions } from '../router/options.ts'
 import { startRouter } from '../router/router-server.ts'
 import { canMap } from '../store/region.ts'
+import {
+  type Accounts,
+  AccountsError,
+  readAccounts,
+  rereadAccounts,
+  warnOfOpenFiles,
+} from './accounts.ts'
 import {
   collectList,
   EX_USAGE,
@@ -35,6 +42,7 @@ type Flags = {
   placement?: Placement
   maxItemSize?: number
   authFile?: string
+  users?: string
   loginWait: number
   open?: true
   io: IoChoice
@@ -49,6 +57,7 @@ Examples:
   memring router --nodes a:11211,b:11211 -l 0.0.0.0 -Y users.txt`
 
 const DEFAULT_PORT = 11211
+const EXPECTED_USERS = 'expected --users FILE, -Y FILE, or --open if that is meant'
 const MIB = 1024 * 1024
 
 const defaults = {
@@ -88,6 +97,7 @@ export function routerCommand(): Command {
     )
     .option('--placement <name>', `how keys are placed: ${placements.join(', ')}`, parsePlacement)
     .option('-Y, --auth-file <file>', 'clients log in; a line a user: user:password')
+    .option('--users <file>', 'clients log in; users file ("memring user" makes it)')
     .option(
       '--login-wait <ms>',
       'longest wait after wrong passwords from one address; 0: none',
@@ -110,19 +120,40 @@ function parsePlacement(text: string): Placement {
 }
 
 async function runRouter(flags: Flags, command: Command): Promise<void> {
-  let options: RouterOptions
+  const load = () => loadOptions(flags)
+  let loaded: Loaded
   try {
-    options = flags.config ? await fromFile(flags.config, flags) : fromFlags(flags)
+    loaded = await load()
   } catch (error) {
-    if (!(error instanceof ClusterFileError || error instanceof UsageError)) throw error
+    if (!isExpected(error)) throw error
     return command.error(error.message, { exitCode: EX_USAGE })
   }
+  let { options } = loaded
   if (flags.supervised) options = configured(options, await configureBySupervisor())
   const log = createLog('router')
   const portFlag = flags.config ? '-p, or router.listen in the cluster file' : '-p'
-  await runServer({ log, portFlag, supervised: flags.supervised === true }, onFatal =>
-    startRouter(options, { log, onFatal }),
-  )
+  warnOfOpenFiles(loaded, log)
+  await runServer({ log, portFlag, supervised: flags.supervised === true }, async onFatal => {
+    const server = await startRouter(options, { log, onFatal })
+    // Under a supervisor it is the supervisor who says who may log in.
+    if (flags.supervised) return server
+    const replace = (list: readonly Account[]) => server.replaceAccounts(list)
+    return { ...server, reload: () => void rereadAccounts(load, replace, log) }
+  })
+}
+
+type Loaded = Accounts & { options: RouterOptions }
+
+async function loadOptions(flags: Flags): Promise<Loaded> {
+  const found = await readAccounts(flags, process.env)
+  const options = flags.config
+    ? await fromFile(flags.config, flags, found.accounts)
+    : fromFlags(flags, found.accounts)
+  return { options, accounts: options.accounts, openFiles: found.openFiles }
+}
+
+function isExpected(error: unknown): error is Error {
+  return [ClusterFileError, UsageError, AccountsError].some(known => error instanceof known)
 }
 
 function refuse(message: string): never {
@@ -133,7 +164,11 @@ class UsageError extends Error {
   override name = 'UsageError'
 }
 
-async function fromFile(path: string, flags: Flags): Promise<RouterOptions> {
+async function fromFile(
+  path: string,
+  flags: Flags,
+  accounts: RouterOptions['accounts'],
+): Promise<RouterOptions> {
   const { loadClusterFile } = await import('../cluster/cluster-file.ts')
   const config: ClusterConfig = loadClusterFile(path, process.env)
   const { router } = config
@@ -147,7 +182,7 @@ async function fromFile(path: string, flags: Flags): Promise<RouterOptions> {
     nodes: config.nodes,
     itemSizeMax: flags.maxItemSize ?? Math.max(...config.nodes.map(node => node.maxItemSizeBytes)),
     loginWaitMs: flags.loginWait,
-    accounts: config.users.length > 0 ? config.users : undefined,
+    accounts: config.users.length > 0 ? config.users : accounts,
     nodeCredential: undefined,
     verbosity: flags.verbose,
     useKernel: canMap(),
@@ -155,7 +190,7 @@ async function fromFile(path: string, flags: Flags): Promise<RouterOptions> {
   }
 }
 
-function fromFlags(flags: Flags): RouterOptions {
+function fromFlags(flags: Flags, accounts: RouterOptions['accounts']): RouterOptions {
   if (flags.nodes.length === 0) {
     throw new UsageError('Cannot start: expected --config FILE or --nodes host:port,host:port')
   }
@@ -163,10 +198,8 @@ function fromFlags(flags: Flags): RouterOptions {
   const hosts = given.length > 0 ? given : [parse('127.0.0.1'), parse('[::1]')]
   const listen = hosts.map(({ host, port }) => (port ? { host, port } : at(host, flags)))
   const beyond = listen.find(({ host }) => !isLoopback(host))
-  if (beyond && !flags.open && flags.authFile === undefined) {
-    throw new UsageError(
-      `Cannot listen on ${beyond.host} for everybody: expected -Y FILE, or --open if that is meant`,
-    )
+  if (beyond && !flags.open && accounts === undefined) {
+    throw new UsageError(`Cannot listen on ${beyond.host} for everybody: ${EXPECTED_USERS}`)
   }
   return {
     ...defaults,
@@ -176,19 +209,11 @@ function fromFlags(flags: Flags): RouterOptions {
     nodes: flags.nodes.map(text => nodeOf(text)),
     itemSizeMax: flags.maxItemSize ?? defaults.itemSizeMax,
     loginWaitMs: flags.loginWait,
-    accounts: flags.authFile === undefined ? undefined : passwords(flags.authFile),
+    accounts,
     nodeCredential: undefined,
     verbosity: flags.verbose,
     useKernel: canMap(),
     ...ioOf(flags.io, refuse),
-  }
-}
-
-function passwords(path: string): NonNullable<RouterOptions['accounts']> {
-  try {
-    return readPasswordFile(path)
-  } catch (error) {
-    throw new UsageError(`Cannot use -Y: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 

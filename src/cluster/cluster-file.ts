@@ -5,7 +5,6 @@
  * Import it only where a file is read (`await import`): yaml and zod take 20 MB of memory. No
  * password, right or wrong, ever gets into a message.
  */
-import { readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { z } from 'zod'
 import {
@@ -33,8 +32,8 @@ import type { ClusterConfig, NodeConfig, RouterConfig, User } from './config.ts'
 import { readPassword } from './passwords.ts'
 import { ClusterFileError, type Path, quote, suggest } from './problems.ts'
 import { type Environment, YamlSource } from './yaml-source.ts'
+import { readText } from './yaml-text.ts'
 
-const FILE_BYTES_MAX = 1 << 20
 const DEFAULT_THREADS = 4
 const DEFAULT_CONNECTIONS = 1024
 const MB = 1 << 20
@@ -49,27 +48,6 @@ export function loadClusterFile(path: string, environment: Environment): Cluster
   if (sections !== undefined) checkCluster(source, sections)
   if (source.problems.length > 0) throw new ClusterFileError(path, source.problemsInOrder())
   return configOf(sections)
-}
-
-function readText(path: string): string {
-  try {
-    const { size } = statSync(path)
-    if (size > FILE_BYTES_MAX) {
-      throw new RangeError(`found ${size} bytes, expected at most ${FILE_BYTES_MAX}`)
-    }
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
-  } catch (cause) {
-    throw new ClusterFileError(path, [], reasonOf(cause))
-  }
-}
-
-function reasonOf(cause: unknown): string {
-  if (cause instanceof RangeError) return cause.message
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
-  if (code === 'ENOENT') return 'there is no such file (ENOENT)'
-  if (code === 'EISDIR') return 'it is a directory (EISDIR)'
-  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'found other bytes, expected UTF-8 text'
-  return code === '' ? String(cause) : `it cannot be read (${code})`
 }
 
 /** Every section that is right by itself; what is wrong is noted in the source. */
@@ -126,7 +104,9 @@ function readUser(
   const user = readFields(source, path, userSchema, item)
   if (user === undefined) return undefined
   const password = readPassword(source, path, user, directory)
-  return password === undefined ? undefined : { name: user.name, password }
+  if (password === undefined) return undefined
+  const { name, rights, prefixes } = user
+  return { name, password, ...(rights && { rights }), ...(prefixes && { prefixes }) }
 }
 
 /** One mapping, or undefined and its problems noted. */

@@ -3,6 +3,7 @@
  * `expected …` half of an error: what was found, and where, is added by cluster-file.ts.
  */
 import { z } from 'zod'
+import { PREFIXES_MAX, rightNames } from '../auth/account.ts'
 import { parseAddress } from './address.ts'
 import type { Path } from './problems.ts'
 
@@ -46,6 +47,10 @@ const nodeSettings = {
   connections: whole(1, 1_000_000).optional(),
 }
 
+const RIGHTS = `a list of ${rightNames.join(', ')}`
+const PREFIX = /^[!-~]{1,60}$/
+const PREFIXES = `a list of at most ${PREFIXES_MAX} beginnings of keys, each of 1 to 60 characters`
+
 export const clusterSchema = z.strictObject({
   name: name.default('memring'),
   placement: z.enum(['ketama', 'hashring'], { error: '"ketama" or "hashring"' }).default('ketama'),
@@ -82,6 +87,11 @@ export const userSchema = z.strictObject({
   name: userName,
   password: z.unknown().optional(),
   password_file: word(/^[^\0]{1,4096}$/, 'a file, relative to the cluster file').optional(),
+  rights: z.array(z.enum(rightNames, { error: RIGHTS }), { error: RIGHTS }).optional(),
+  prefixes: z
+    .array(z.string({ error: PREFIXES }).regex(PREFIX, { error: PREFIXES }), { error: PREFIXES })
+    .max(PREFIXES_MAX, { error: PREFIXES })
+    .optional(),
 })
 
 export type ClusterEntry = z.infer<typeof clusterSchema>

@@ -3,6 +3,8 @@
  * checked (cluster-file.ts): plain data, all defaults filled in, every unit in the field's name.
  */
 
+import type { RightName } from '../auth/account.ts'
+
 export type Address = {
   /** A name or an IP address; IPv6 without brackets. */
   host: string
@@ -37,7 +39,14 @@ export type RouterConfig = {
   reconnectMaxMs: number
 }
 
-export type User = { name: string; password: string }
+export type User = {
+  name: string
+  password: string
+  /** Absent: all of them (auth/account.ts). */
+  rights?: readonly RightName[]
+  /** What keys must begin with; absent: any key. */
+  prefixes?: readonly string[]
+}
 
 export type ClusterConfig = {
   name: string

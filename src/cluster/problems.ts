@@ -11,17 +11,25 @@ export type Problem = Position & { field: string; text: string }
 const SHOWN_MAX = 100
 const VALUE_CHARACTERS_MAX = 60
 
+/** What people call the file. */
+export type FileKind = 'cluster file' | 'users file'
+
 export class ClusterFileError extends Error {
   override name = 'ClusterFileError'
   readonly code = 'CLUSTER_FILE'
   /** Empty when the file could not be read at all. */
   readonly problems: readonly Problem[]
 
-  constructor(file: string, problems: readonly Problem[], unreadable?: string) {
+  constructor(
+    file: string,
+    problems: readonly Problem[],
+    unreadable?: string,
+    kind: FileKind = 'cluster file',
+  ) {
     const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
     const lines = problems.slice(0, SHOWN_MAX).map(problem => formatProblem(file, problem))
     if (problems.length > SHOWN_MAX) lines.push(`and ${problems.length - SHOWN_MAX} more`)
-    super([`Cannot use cluster file ${file}: ${unreadable ?? count}`, ...lines].join('\n'))
+    super([`Cannot use ${kind} ${file}: ${unreadable ?? count}`, ...lines].join('\n'))
     this.problems = problems
   }
 }

@@ -26,6 +26,7 @@ export const Opcode = {
   getAndTouch: 0x1d,
   saslMechanisms: 0x20,
   saslAuth: 0x21,
+  saslStep: 0x22,
 } as const
 export type Opcode = (typeof Opcode)[keyof typeof Opcode]
 

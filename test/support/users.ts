@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterAll } from 'vitest'
 
 export const USER = 'alice'
 export const PASSWORD = 'secret'
@@ -23,4 +24,11 @@ export function writePasswordFile(): PasswordFile {
 export function textLogin(user: string, password: string): string {
   const token = `${user} ${password}`
   return `set login 0 0 ${token.length}\r\n${token}\r\n`
+}
+
+/** A directory that is gone when the tests of a file are over. */
+export function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'memring-users-'))
+  afterAll(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
 }
