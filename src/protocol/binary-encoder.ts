@@ -2,14 +2,7 @@
  * Replies of the binary protocol. A status that is an error carries memcached's text as its body.
  */
 import { latin1 } from '../base/bytes.ts'
-import {
-  BINARY_HEADER_BYTES,
-  BinaryStatus,
-  Magic,
-  Opcode,
-  writeU16,
-  writeU32,
-} from './binary-layout.ts'
+import { BINARY_HEADER_BYTES, BinaryStatus, Magic, writeU16, writeU32 } from './binary-layout.ts'
 import { Command } from './command.ts'
 import { type Encoder, type Hit, Status } from './encoder.ts'
 import type { Output } from './output.ts'
@@ -78,6 +71,21 @@ export function putBinary(
   output.put(body)
 }
 
+/** One of the replies that a request for statistics has: a name and a value. */
+export function putPair(
+  output: Output,
+  request: Request,
+  name: Uint8Array,
+  value: Uint8Array,
+): void {
+  const headerAt = output.at
+  putHeader(output, request, BinaryStatus.ok, 0)
+  writeU16(output.bytes, headerAt + 2, name.length)
+  writeU32(output.bytes, headerAt + 8, name.length + value.length)
+  output.put(name)
+  output.put(value)
+}
+
 /** `add` on a key that is there and `replace` on one that is not have statuses of their own. */
 function statusOf(request: Request, status: Status): number {
   if (status !== Status.notStored) return STATUSES[status]!
@@ -87,6 +95,12 @@ function statusOf(request: Request, status: Status): number {
 
 export const binaryEncoder: Encoder = {
   status(output: Output, request: Request, status: Status): void {
+    if (status === Status.touched) {
+      // Not quiet in any form: what was touched is described as a hit without its value.
+      const { clientFlags, casLow, casHigh } = request
+      binaryEncoder.hitHead(output, request, { clientFlags, casLow, casHigh, valueSize: 0 })
+      return
+    }
     const code = statusOf(request, status)
     if (code === BinaryStatus.ok && request.quiet) return
     const headerAt = output.at
@@ -125,7 +139,9 @@ export const binaryEncoder: Encoder = {
     if (request.quiet) return
     const body = Buffer.alloc(8)
     body.writeBigUInt64BE(value)
+    const headerAt = output.at
     putBinary(output, request, BinaryStatus.ok, body)
+    setCas(output, headerAt, request.casLow, request.casHigh)
   },
 
   version(output: Output, request: Request, version: Uint8Array): void {
@@ -135,10 +151,4 @@ export const binaryEncoder: Encoder = {
   serverError(output: Output, request: Request, text: string): void {
     putBinary(output, request, BinaryStatus.temporaryFailure, latin1(text))
   },
-}
-
-/** Whether an opcode is answered with silence when all is well. */
-export function isQuiet(opcode: number): boolean {
-  const { getq, getkq, setq, addq, replaceq, deleteq, quitq } = Opcode
-  return [getq, getkq, setq, addq, replaceq, deleteq, quitq].some(quiet => quiet === opcode)
 }

@@ -14,20 +14,36 @@ export const Opcode = {
   add: 0x02,
   replace: 0x03,
   delete: 0x04,
+  increment: 0x05,
+  decrement: 0x06,
   quit: 0x07,
+  flush: 0x08,
   getq: 0x09,
   noop: 0x0a,
   version: 0x0b,
   getk: 0x0c,
   getkq: 0x0d,
+  append: 0x0e,
+  prepend: 0x0f,
+  stat: 0x10,
   setq: 0x11,
   addq: 0x12,
   replaceq: 0x13,
   deleteq: 0x14,
+  incrementq: 0x15,
+  decrementq: 0x16,
   quitq: 0x17,
+  flushq: 0x18,
+  appendq: 0x19,
+  prependq: 0x1a,
+  touch: 0x1c,
+  gat: 0x1d,
+  gatq: 0x1e,
   saslListMechs: 0x20,
   saslAuth: 0x21,
   saslStep: 0x22,
+  gatk: 0x23,
+  gatkq: 0x24,
 } as const
 
 export const BinaryStatus = {
@@ -61,4 +77,8 @@ export function writeU16(bytes: Uint8Array, at: number, value: number): void {
 export function writeU32(bytes: Uint8Array, at: number, value: number): void {
   writeU16(bytes, at, value >>> 16)
   writeU16(bytes, at + 2, value & 0xffff)
+}
+
+export function readU64(bytes: Uint8Array, at: number): bigint {
+  return (BigInt(readU32(bytes, at)) << 32n) | BigInt(readU32(bytes, at + 4))
 }

@@ -66,7 +66,6 @@ export class MetaFlags {
   recacheExptime = 0
   newCasLow = 0
   newCasHigh = 0
-  initial = 0n
 
   // What an answer says of the item, set by the executor.
   now = 0
@@ -126,7 +125,7 @@ export class MetaFlags {
   read(bytes: Uint8Array, tokens: Tokens, first: number, request: Request): Uint8Array | undefined {
     this.#reset()
     request.delta = 1n
-    this.initial = 0n
+    request.initial = 0n
     if (request.keySize > KEY_MAX) return TextLine.badFormat
     if (tokens.count > META_TOKENS_MAX) return MetaLine.tooManyFlags
     let error: Uint8Array | undefined
@@ -208,7 +207,7 @@ export class MetaFlags {
         return undefined
       case Flag.initial:
         if (!isNumber) return MetaLine.badInitial
-        this.initial = numbers.value
+        request.initial = numbers.value
         return undefined
       default:
         if (!isNumber) return MetaLine.badDelta

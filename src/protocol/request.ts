@@ -27,6 +27,10 @@ export class Request {
   casHigh = 0
   /** incr, decr, ma: how much. */
   delta = 0n
+  /** What incr, decr and ma begin with where there is nothing … */
+  initial = 0n
+  /** … if they are to (binary). */
+  creates = false
   /** Text `noreply`, binary quiet opcodes. */
   quiet = false
   /** Binary only: the opcode and the opaque word to give back, and whether a hit names its key. */
@@ -46,6 +50,7 @@ export class Request {
     this.casLow = 0
     this.casHigh = 0
     this.quiet = false
+    this.creates = false
     this.withKey = false
   }
 }

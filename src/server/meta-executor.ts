@@ -19,6 +19,7 @@ import { ItemState } from '../store/items.ts'
 import { hasCas } from '../store/judge.ts'
 import { Miss, Outcome, type Put, PutMode } from '../store/put.ts'
 import type { Store } from '../store/store.ts'
+import { createNumber } from './create-number.ts'
 
 const MINUS = 0x2d
 const DECREMENT = 0x44
@@ -167,12 +168,16 @@ export class MetaExecutor {
     for (;;) {
       const outcome = store.put(put)
       const item = store.find(request.key, request.keyAt, request.keySize)
-      if (outcome === Outcome.stored && item !== 0) {
-        meta.isCreated = hasCas(store.items, item, store.casLow, store.casHigh)
-      }
+      if (outcome === Outcome.stored && item !== 0) meta.isCreated = this.#isLatest(item)
       if (outcome !== Outcome.notStored || item !== 0) return item
       store.unlock()
     }
+  }
+
+  /** Whether an item is what this thread stored last; without cas there is no telling. */
+  #isLatest(item: number): boolean {
+    const { items, casLow, casHigh } = this.#store
+    return !items.hasCas || hasCas(items, item, casLow, casHigh)
   }
 
   #countGet(isHit: boolean, meta: MetaFlags): void {
@@ -206,7 +211,7 @@ export class MetaExecutor {
       }
       if (meta.has(Flag.removeValue)) {
         const outcome = this.#removeValue(request, item)
-        if (outcome === Outcome.exists || outcome === Outcome.notFound) continue
+        if (outcome !== Outcome.stored && outcome !== Outcome.noMemory) continue
         status = outcome === Outcome.stored ? Status.deleted : Status.noMemoryForDelta
       } else {
         if (meta.has(Flag.invalidate)) this.#invalidate(request, item)
@@ -236,7 +241,7 @@ export class MetaExecutor {
     const { store } = this.#host
     const put = this.#host.toPut(request)
     const isStale = meta.has(Flag.invalidate)
-    put.mode = PutMode.cas
+    put.mode = store.items.hasCas ? PutMode.cas : PutMode.replace
     put.casLow = store.items.casLow(item)
     put.casHigh = store.items.casHigh(item)
     store.unlock()
@@ -281,27 +286,19 @@ export class MetaExecutor {
 
   #createNumber(request: Request): Outcome {
     const meta = request.meta!
-    const { store } = this.#host
-    const put = { ...this.#host.toPut(request), mode: PutMode.add, casLow: 0, casHigh: 0 }
-    put.value = latin1(meta.initial.toString())
-    put.valueAt = 0
-    put.valueSize = put.value.length
-    put.clientFlags = 0
-    put.exptime = lastExptime(meta)
+    const put = this.#host.toPut(request)
     put.newCasLow = meta.newCasLow
     put.newCasHigh = meta.newCasHigh
-    const outcome = store.put(put)
+    const outcome = createNumber(this.#store, put, request.initial, lastExptime(meta))
     meta.isCreated = outcome === Outcome.stored
-    if (meta.isCreated) store.number = meta.initial
     return outcome
   }
 
   /** If it is still the number that this request made. */
   #touchNumber({ key, keyAt, keySize, meta }: Request): void {
     const store = this.#store
-    const { casLow, casHigh } = store
     const item = store.find(key, keyAt, keySize)
-    const isSame = item !== 0 && hasCas(store.items, item, casLow, casHigh)
+    const isSame = item !== 0 && this.#isLatest(item)
     if (isSame) store.setExptime(item, meta!.exptime)
     store.unlock()
     if (isSame) store.settle(key, keyAt, keySize)

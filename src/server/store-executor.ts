@@ -11,10 +11,11 @@ import type { Executor, StatAnswer, ValueSink, ValueSource } from '../session/ex
 import type { Session } from '../session/session.ts'
 import { StagedValue } from '../session/staged-value.ts'
 import { ClassCounter, type ClassTally } from '../store/class-tally.ts'
-import { isAppend, Miss, Outcome, type Put, PutMode } from '../store/put.ts'
+import { emptyPut, isAppend, Miss, Outcome, type Put, PutMode } from '../store/put.ts'
 import { NO_SEGMENT } from '../store/segments.ts'
 import { LimitOutcome, type MemoryLimit } from '../store/memory-limit.ts'
 import type { Store } from '../store/store.ts'
+import { countOrCreate } from './create-number.ts'
 import { absoluteExptime } from './exptime.ts'
 import { MetaExecutor } from './meta-executor.ts'
 import { completeMetaPut } from './meta-put.ts'
@@ -65,7 +66,7 @@ export class StoreExecutor implements Executor {
   readonly #store: Store
   readonly #counts: Float64Array
   readonly #classes: ClassTally
-  readonly #put: Put
+  readonly #put = emptyPut()
   readonly #meta: MetaExecutor
   readonly #operatorHost: OperatorHost
   readonly #hit: Hit = { clientFlags: 0, casLow: 0, casHigh: 0, valueSize: 0 }
@@ -82,23 +83,6 @@ export class StoreExecutor implements Executor {
       options: facts.options,
       refreshCertificates: () => facts.control.askReload(),
       signal: signalSelf,
-    }
-    const nothing = new Uint8Array(0)
-    this.#put = {
-      mode: PutMode.set,
-      key: nothing,
-      keyAt: 0,
-      keySize: 0,
-      value: nothing,
-      valueAt: 0,
-      valueSize: 0,
-      clientFlags: 0,
-      exptime: 0,
-      casLow: 0,
-      casHigh: 0,
-      newCasLow: 0,
-      newCasHigh: 0,
-      marks: 0,
     }
     this.#meta = new MetaExecutor({
       store: options.store,
@@ -309,10 +293,12 @@ export class StoreExecutor implements Executor {
       this.#count(Counter.storeNoMemory)
       this.#classes.count(size, ClassCounter.outOfMemory)
     }
-    const hasCas = outcome === Outcome.stored && this.#options.cas
-    request.casLow = hasCas ? this.#store.casLow : 0
-    request.casHigh = hasCas ? this.#store.casHigh : 0
-    if (outcome === Outcome.stored && isAppend(mode)) request.valueSize = this.#store.joinedSize
+    request.casLow = 0
+    request.casHigh = 0
+    if (outcome === Outcome.stored) {
+      this.#takeCas(request)
+      if (isAppend(mode)) request.valueSize = this.#store.joinedSize
+    }
     request.encoder.status(session.output, request, PUT_STATUS[outcome]!)
   }
 
@@ -335,11 +321,14 @@ export class StoreExecutor implements Executor {
 
   #arithmetic(session: Session, request: Request): void {
     const up = request.command === Command.incr
-    const outcome = this.#store.arithmetic(this.#toPut(request), request.delta, up)
+    const outcome = countOrCreate(this.#store, this.#toPut(request), request, up)
     if (outcome === Outcome.stored) {
-      this.#count(up ? Counter.incrHits : Counter.decrHits)
       const size = itemSize(request.keySize, this.#store.number.toString().length, 0)
-      this.#classes.count(size, up ? ClassCounter.incrHits : ClassCounter.decrHits)
+      if (!request.creates) {
+        this.#count(up ? Counter.incrHits : Counter.decrHits)
+        this.#classes.count(size, up ? ClassCounter.incrHits : ClassCounter.decrHits)
+      }
+      this.#takeCas(request)
       request.encoder.number(session.output, request, this.#store.number)
       return
     }
@@ -348,8 +337,15 @@ export class StoreExecutor implements Executor {
       this.#count(up ? Counter.incrMisses : Counter.decrMisses)
       status = Status.notFound
     }
+    if (outcome === Outcome.exists) status = Status.exists
     if (outcome === Outcome.noMemory) status = Status.noMemoryForDelta
     request.encoder.status(session.output, request, status)
+  }
+
+  /** That of what the store has just stored or touched. */
+  #takeCas(request: Request): void {
+    request.casLow = this.#options.cas ? this.#store.casLow : 0
+    request.casHigh = this.#options.cas ? this.#store.casHigh : 0
   }
 
   #touch(session: Session, request: Request): void {
@@ -358,6 +354,10 @@ export class StoreExecutor implements Executor {
     const wasThere = this.#store.touch(key, keyAt, keySize, exptime)
     this.#count(Counter.cmdTouch)
     this.#count(wasThere ? Counter.touchHits : Counter.touchMisses)
+    if (wasThere) {
+      request.clientFlags = this.#store.clientFlags
+      this.#takeCas(request)
+    }
     const status = wasThere ? Status.touched : Status.notFound
     request.encoder.status(session.output, request, status)
   }

@@ -1,23 +1,24 @@
 /**
- * The binary protocol of one connection (memcached doc/protocol-binary.txt, proto_bin.c): GET, SET,
- * ADD, REPLACE, DELETE with their quiet forms, NOOP, VERSION, QUIT and SASL. Every other
- * opcode is answered `Unknown command`, its body swallowed.
+ * The binary protocol of one connection (memcached doc/protocol-binary.txt, proto_bin.c). An opcode
+ * that is none is answered `Unknown command`, its body swallowed.
  *
  *   header ──value not whole yet──▶ value ──whole──▶ header
  *      └───body not wanted───────▶ swallow ──done──▶ header
  *      └───protocol violation────▶ (the session closes)
  */
+import { toLatin1 } from '../base/bytes.ts'
 import { itemSize } from '../base/item-size.ts'
-import { binaryEncoder, isQuiet, putBinary } from '../protocol/binary-encoder.ts'
+import { binaryEncoder, putBinary } from '../protocol/binary-encoder.ts'
 import {
   BINARY_HEADER_BYTES,
   BinaryStatus,
   Magic,
-  Opcode,
   readU16,
   readU32,
+  readU64,
 } from '../protocol/binary-layout.ts'
-import { Command, Right } from '../protocol/command.ts'
+import { findOpcode, hasRightSizes, type OpcodeRow } from '../protocol/binary-request.ts'
+import { Command } from '../protocol/command.ts'
 import { Status } from '../protocol/encoder.ts'
 import { BINARY_BODY_MAX, KEY_MAX } from '../protocol/limits.ts'
 import { Request } from '../protocol/request.ts'
@@ -25,38 +26,12 @@ import { isTextKey } from '../protocol/text-line.ts'
 import { BinaryLogin } from './binary-login.ts'
 import { IncomingValue } from './incoming-value.ts'
 import type { Session } from './session.ts'
+import { StatPackets } from './stat-packets.ts'
 
-const STORAGE_EXTRAS = 8
+/** An exptime of incr and decr that means: do not make what is not there. */
+const NEVER_CREATE = 0xffffffff
 
 const State = { header: 0, value: 1, swallow: 2 } as const
-
-/**
- * Opcode → what it asks, the rights it takes and how many bytes of extras it has; keys are wanted
- * where `key`.
- */
-type Row = { command: Command; needs: number; extras: number; key: boolean; value: boolean }
-const get = { command: Command.get, needs: Right.read, extras: 0, key: true, value: false }
-const remove = { command: Command.delete, needs: Right.write, extras: 0, key: true, value: false }
-const bare = { needs: Right.none, extras: 0, key: false, value: false }
-const store = { needs: Right.write, extras: STORAGE_EXTRAS, key: true, value: true }
-const ROWS: Readonly<Record<number, Row>> = {
-  [Opcode.get]: get,
-  [Opcode.getq]: get,
-  [Opcode.getk]: get,
-  [Opcode.getkq]: get,
-  [Opcode.set]: { ...store, command: Command.set },
-  [Opcode.setq]: { ...store, command: Command.set },
-  [Opcode.add]: { ...store, command: Command.add },
-  [Opcode.addq]: { ...store, command: Command.add },
-  [Opcode.replace]: { ...store, command: Command.replace },
-  [Opcode.replaceq]: { ...store, command: Command.replace },
-  [Opcode.delete]: remove,
-  [Opcode.deleteq]: remove,
-  [Opcode.quit]: { ...bare, command: Command.quit },
-  [Opcode.quitq]: { ...bare, command: Command.quit },
-  [Opcode.noop]: { ...bare, command: Command.noop },
-  [Opcode.version]: { ...bare, command: Command.version },
-}
 
 export class BinaryProtocol {
   readonly #session: Session
@@ -111,25 +86,26 @@ export class BinaryProtocol {
     const keySize = readU16(bytes, at + 2)
     const extrasSize = bytes[at + 4]!
     const bodySize = readU32(bytes, at + 8)
-    const row = ROWS[opcode]
+    const row = findOpcode(opcode)
     request.reset(row?.command ?? Command.unknown)
     request.opcode = opcode
     request.opaque = readU32(bytes, at + 12)
-    request.quiet = isQuiet(opcode)
-    request.withKey = opcode === Opcode.getk || opcode === Opcode.getkq
+    request.quiet = row?.quiet ?? false
+    request.withKey = row?.withKey ?? false
     if (keySize + extrasSize > bodySize) return this.#violation(BinaryStatus.unknownCommand)
     if (bodySize > BINARY_BODY_MAX) return this.#violation(BinaryStatus.invalid)
     if (!this.#login.allows(opcode)) return this.#violation(BinaryStatus.authError)
+    if (keySize > KEY_MAX) return this.#violation(BinaryStatus.invalid)
     if (this.#login.handles(opcode)) {
       if (extrasSize > 0) return this.#violation(BinaryStatus.invalid)
       return this.#login.request(request, bytes, at, end, keySize, bodySize)
     }
-    if (row === undefined) {
+    if (row !== undefined && !hasRightSizes(row, keySize, extrasSize, bodySize)) {
+      return this.#violation(BinaryStatus.invalid)
+    }
+    if (row === undefined || row.command === Command.unknown) {
       putBinary(this.#session.output, request, BinaryStatus.unknownCommand)
       return this.#swallow(at + BINARY_HEADER_BYTES, bodySize)
-    }
-    if (!hasRightSizes(row, keySize, extrasSize, bodySize)) {
-      return this.#violation(BinaryStatus.invalid)
     }
     const bodyAt = at + BINARY_HEADER_BYTES
     if (bodyAt + extrasSize + keySize > end) return -1
@@ -138,20 +114,38 @@ export class BinaryProtocol {
     request.keySize = keySize
     request.casHigh = readU32(bytes, at + 16)
     request.casLow = readU32(bytes, at + 20)
+    this.#extras(row, bytes, bodyAt, extrasSize)
     request.valueSize = bodySize - extrasSize - keySize
     if (this.#session.services.textKeysOnly && !isTextKey(bytes, request.keyAt, keySize)) {
       putBinary(this.#session.output, request, BinaryStatus.invalid)
       return this.#swallow(request.keyAt + keySize, request.valueSize)
     }
     const { login } = this.#session
-    const refusal = row.key ? login.refusalOfKey(row.needs, request) : login.refusalOf(row.needs)
+    const hasKey = row.key === 'required'
+    const refusal = hasKey ? login.refusalOfKey(row.needs, request) : login.refusalOf(row.needs)
     if (refusal !== undefined) {
       putBinary(this.#session.output, request, BinaryStatus.authError)
       return this.#swallow(request.keyAt + keySize, request.valueSize)
     }
-    if (row.value) return this.#store(bytes, bodyAt, end)
+    if (row.value) return this.#store(bytes, end)
     this.#execute()
     return bodyAt + bodySize
+  }
+
+  #extras({ command, value }: OpcodeRow, bytes: Uint8Array, at: number, size: number): void {
+    const request = this.#request
+    if (size === 0) return
+    if (value) {
+      request.clientFlags = readU32(bytes, at)
+      request.exptime = readU32(bytes, at + 4)
+    } else if (command === Command.incr || command === Command.decr) {
+      request.delta = readU64(bytes, at)
+      request.initial = readU64(bytes, at + 8)
+      request.exptime = readU32(bytes, at + 16)
+      request.creates = request.exptime !== NEVER_CREATE
+    } else {
+      request.exptime = readU32(bytes, at)
+    }
   }
 
   #execute(): void {
@@ -159,6 +153,7 @@ export class BinaryProtocol {
     const request = this.#request
     switch (request.command) {
       case Command.get:
+      case Command.gat:
         session.executor.retrieve(session, request)
         return
       case Command.version:
@@ -171,29 +166,48 @@ export class BinaryProtocol {
       case Command.noop:
         putBinary(session.output, request, BinaryStatus.ok)
         return
+      case Command.stats:
+        this.#stats()
+        return
       default:
         session.executor.execute(session, request)
     }
   }
 
-  #store(bytes: Uint8Array, bodyAt: number, end: number): number {
+  #stats(): void {
+    const session = this.#session
+    const request = this.#request
+    const words = toLatin1(request.key, request.keyAt, request.keySize).split(' ')
+    const argument = words[0] ?? ''
+    if (session.login.refusalOfStats(argument) !== undefined) {
+      putBinary(session.output, request, BinaryStatus.authError)
+      return
+    }
+    const answer = session.executor.stats(session, argument === '' ? [] : words)
+    // What a dump of keys says in text has no binary form (memcached has none either).
+    const isKnown = answer !== undefined && answer.label !== 'ITEM' && argument !== 'conns'
+    if (isKnown) session.sendReply(new StatPackets(answer, request.opcode, request.opaque))
+    else putBinary(session.output, request, BinaryStatus.notFound)
+  }
+
+  #store(bytes: Uint8Array, end: number): number {
     const session = this.#session
     const request = this.#request
     const valueAt = request.keyAt + request.keySize
-    request.clientFlags = readU32(bytes, bodyAt)
-    request.exptime = readU32(bytes, bodyAt + 4)
+    const isJoined = request.command === Command.append || request.command === Command.prepend
     const hasCas = request.casLow !== 0 || request.casHigh !== 0
-    if (hasCas) request.command = Command.cas
+    if (hasCas && !isJoined) request.command = Command.cas
     const size = itemSize(request.keySize, request.valueSize, request.clientFlags)
     if (size > session.services.itemSizeMax) {
       session.executor.refuse(session, request, Status.tooLarge)
       return this.#swallow(valueAt, request.valueSize)
     }
-    if (valueAt + request.valueSize <= end) {
+    const valueEnd = valueAt + request.valueSize
+    if (valueEnd <= end) {
       request.value = bytes
       request.valueAt = valueAt
       session.executor.execute(session, request)
-      return valueAt + request.valueSize
+      return valueEnd
     }
     if (!this.#value.open(request, 0)) {
       session.executor.refuse(session, request, Status.noMemory)
@@ -215,10 +229,4 @@ export class BinaryProtocol {
     this.#session.close()
     return -1
   }
-}
-
-function hasRightSizes(row: Row, keySize: number, extrasSize: number, bodySize: number): boolean {
-  if (extrasSize !== row.extras || keySize > KEY_MAX) return false
-  if (keySize > 0 !== row.key) return false
-  return row.value || bodySize === keySize + extrasSize
 }

@@ -93,3 +93,24 @@ export type StoreOptions = EvictionOptions & {
   /** … and those by slab class, CLASS_COUNTERS long; its own place, if nothing is said. */
   classes?: Float64Array
 }
+
+/** To be filled in and used again: a put of nothing. */
+export function emptyPut(): Put {
+  const nothing = new Uint8Array(0)
+  return {
+    mode: PutMode.set,
+    key: nothing,
+    keyAt: 0,
+    keySize: 0,
+    value: nothing,
+    valueAt: 0,
+    valueSize: 0,
+    clientFlags: 0,
+    exptime: 0,
+    casLow: 0,
+    casHigh: 0,
+    newCasLow: 0,
+    newCasHigh: 0,
+    marks: 0,
+  }
+}

@@ -46,12 +46,12 @@ export class Store {
   readonly bytes: Uint8Array
   /** After `find` returned 0: why (Miss). */
   miss: number = Miss.absent
-  /** After a put that stored, or an arithmetic: the new cas. */
+  /** After a put that stored, an arithmetic or a touch: the cas; after a touch the flags, too. */
   casLow = 0
   casHigh = 0
-  /** After an arithmetic: the new value. */
+  clientFlags = 0
+  /** After an arithmetic: the new value, and the item's exptime (unix seconds or 0). */
   number = 0n
-  /** … and the item's exptime, unix seconds or 0. */
   exptime = 0
   /** After an append or a prepend that stored: the size of the whole value. */
   joinedSize = 0
@@ -141,16 +141,16 @@ export class Store {
     if (counts && frequency < FREQUENCY_MAX) this.index.setFrequency(this.#slot, frequency + 1)
   }
 
-  /**
-   * Gives a key another exptime; false when it is not there. An item that now lives much longer or
-   * shorter moves to the segments of its new lifetime.
-   */
+  /** Gives a key another exptime; false when it is not there. */
   touch(key: Uint8Array, keyAt: number, keySize: number, exptime: number): boolean {
     const item = this.find(key, keyAt, keySize)
     if (item !== 0) {
       this.setExptime(item, exptime)
       this.noteRead(item)
       this.tally.classes.countItem(this.items, item, ClassCounter.touchHits)
+      this.clientFlags = this.items.clientFlags(item)
+      this.casLow = this.items.casLow(item)
+      this.casHigh = this.items.casHigh(item)
     }
     this.unlock()
     if (item !== 0) this.settle(key, keyAt, keySize)

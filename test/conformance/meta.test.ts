@@ -137,6 +137,14 @@ conformance({
       ['ms a 1 T1000000000\r\nx\r\n', 'HD\r\n'],
       ['mg a\r\n', 'EN\r\n'],
     ]),
+    transcript('ma with T keeps it, however long the number gets', [
+      ['ms n 1\r\n5\r\n', 'HD\r\n'],
+      ['ma n T1000000000\r\n', 'HD\r\n'],
+      ['mg n\r\n', 'EN\r\n'],
+      ['ms n 1\r\n5\r\n', 'HD\r\n'],
+      ['ma n T1000000000 D10\r\n', 'HD\r\n'],
+      ['mg n v\r\n', 'EN\r\n', older(Older.lostTtl, 'VA 2\r\n15\r\n')],
+    ]),
     transcript('ma counts', [
       ['ma n\r\n', 'NF\r\n'],
       ['ma n k O1 v t c\r\n', 'NF kn O1\r\n'],

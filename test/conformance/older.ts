@@ -33,6 +33,7 @@ export const Older = {
   longArithmeticKey: 'ma had its own words for a long key',
   clientFlags32: 'F beyond 32 bits was cut',
   manyFlags: 'other words for too many flags, and the data of an ms read as commands',
+  lostTtl: 'ma with T loses it when the number gets longer',
   modeLength: 'M took exactly one letter',
   mgdump: 'there was no mgdump',
   shutdownWords: 'shutdown was refused in other words',

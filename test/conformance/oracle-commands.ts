@@ -1,4 +1,4 @@
-// Generates what the oracle test sends: steps of classic commands, right and wrong, with few keys
+// Generates what the oracle test sends: steps of commands, right and wrong, with few keys
 // so that they meet. Most steps are batches that Debian's memcached and a node must answer with
 // the same bytes; where 1.6.18 is known to answer otherwise, a step states both answers.
 //
@@ -14,6 +14,7 @@
 
 import * as fc from 'fast-check'
 import { Older } from './older.ts'
+import { metaCommand } from './oracle-meta.ts'
 
 export type Step =
   | { readonly kind: 'batch'; readonly commands: readonly string[] }
@@ -177,6 +178,7 @@ const command = fc.oneof(
   { weight: 15, arbitrary: wrongSize },
   { weight: 8, arbitrary: longKey },
   { weight: 1, arbitrary: tooLarge },
+  { weight: 300, arbitrary: metaCommand },
 )
 
 const batch: fc.Arbitrary<Step> = fc

@@ -10,6 +10,7 @@ import { TestConnection } from '../support/connection.ts'
 import type { ServerProcess } from '../support/processes.ts'
 import { printable } from '../support/transcript.ts'
 import type { Step } from './oracle-commands.ts'
+import { normaliseMeta } from './oracle-meta.ts'
 
 const CONNECTIONS = 3
 
@@ -60,6 +61,13 @@ export class Side {
       const end = answer.indexOf('\n', at)
       const lineEnd = end < 0 ? answer.length : end + 1
       const row = answer.slice(at, lineEnd)
+      const meta = /^(?:HD|VA (\d+)|EN|NS|EX|NF)(?: .*)?\r\n$/.exec(row)
+      if (meta !== null) {
+        const size = meta[1] === undefined ? 0 : Number(meta[1]) + 2
+        out += normaliseMeta(row, this.casBase) + answer.slice(lineEnd, lineEnd + size)
+        at = lineEnd + size
+        continue
+      }
       const value = /^(VALUE \S+ \d+ (\d+))( \d+)?\r\n$/.exec(row)
       at = lineEnd
       if (value === null) {
@@ -111,7 +119,7 @@ export class Pair {
       pending = []
     }
     for (const command of commands) {
-      if (/^(incr|decr) /.test(command)) await send()
+      if (/^(incr|decr|ma) /.test(command)) await send()
       pending.push(command)
       if (!command.startsWith('flush_all')) continue
       await send()

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { binaryEncoder, isQuiet } from '../../../src/protocol/binary-encoder.ts'
+import { binaryEncoder } from '../../../src/protocol/binary-encoder.ts'
 import { Opcode } from '../../../src/protocol/binary-layout.ts'
+import { findOpcode } from '../../../src/protocol/binary-request.ts'
 import {
   Command,
   CommandClass,
@@ -142,7 +143,7 @@ describe('the table of commands', () => {
 test('quiet opcodes are exactly those that end in a q', () => {
   for (const [name, opcode] of Object.entries(Opcode)) {
     const isQ = /[a-z]q$/.test(name)
-    expect(isQuiet(opcode), name).toBe(isQ)
+    expect(findOpcode(opcode)?.quiet ?? false, name).toBe(isQ)
   }
 })
 

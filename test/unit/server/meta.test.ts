@@ -175,3 +175,13 @@ test('without cas nothing is equal, and c is 0', () => {
     ),
   ).toBe('HD c0\r\nHD c0\r\nHD c0\r\nHD c0\r\nEX\r\nEX\r\n')
 })
+
+test('without cas leases, counters and empty items work all the same', () => {
+  const client = makeNode({ cas: false }).connect()
+  expect(client.ask('mg a N30\r\nmg a N30\r\nms a 2 T50\r\nhi\r\nmd a x T60\r\nmg a s t\r\n')).toBe(
+    'HD W\r\nHD Z\r\nHD\r\nHD\r\nHD s0 t60\r\n',
+  )
+  expect(client.ask('ms n 1\r\n9\r\nma n T70 v\r\nmg n t\r\nmd b x\r\n')).toBe(
+    'HD\r\nVA 2\r\n10\r\nHD t70\r\nNF\r\n',
+  )
+})

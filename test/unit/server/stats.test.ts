@@ -44,6 +44,23 @@ function stats(node: TestNode, argument = ''): Map<string, string> {
   return new Map(rows.map(([, name, value]) => [name!, value!]))
 }
 
+test('the binary protocol says the same, a packet each', () => {
+  const node = makeNode()
+  const ask = Buffer.alloc(24)
+  ask[0] = 0x80
+  ask[1] = 0x10
+  const bytes = Buffer.from(node.connect().ask(ask.toString('latin1')), 'latin1')
+  const names: string[] = []
+  let at = 0
+  for (; bytes.readUInt32BE(at + 8) > 0; at += 24 + bytes.readUInt32BE(at + 8)) {
+    expect(bytes.toString('hex', at, at + 2)).toBe('8110')
+    expect(bytes.readUInt32BE(at + 8)).toBeGreaterThan(bytes.readUInt16BE(at + 2))
+    names.push(bytes.toString('latin1', at + 24, at + 24 + bytes.readUInt16BE(at + 2)))
+  }
+  expect(names).toEqual(generalNames)
+  expect(at + 24).toBe(bytes.length)
+})
+
 describe('stats', () => {
   test('has the 84 names of memcached, in its order', () => {
     expect(generalNames.length).toBe(84)

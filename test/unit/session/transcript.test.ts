@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { printable } from '../../support/transcript.ts'
+import { moreBinaryConversations } from './binary-more-transcripts.ts'
 import { binaryConversations } from './binary-transcripts.ts'
 import { metaConversations } from './meta-transcripts.ts'
 import { FakeStream, makeNode } from './support.ts'
@@ -29,7 +30,12 @@ function play(conversation: Conversation, sizes: readonly number[], window?: num
   node.made.verify()
 }
 
-const all = [...textConversations, ...metaConversations, ...binaryConversations]
+const all = [
+  ...textConversations,
+  ...metaConversations,
+  ...binaryConversations,
+  ...moreBinaryConversations,
+]
 
 describe.each(all)('$name', conversation => {
   const size = conversation.send.length
