@@ -136,7 +136,7 @@ describe('the table of commands', () => {
     const without = commands
       .filter(row => !row.noreply && row.class !== CommandClass.meta)
       .map(({ verb }) => verb)
-    expect(without).toEqual(['get', 'gets', 'gat', 'gats', 'stats', 'version', 'quit'])
+    expect(without).toEqual(['get', 'gets', 'gat', 'gats', 'stats', 'version', 'watch', 'quit'])
   })
 })
 

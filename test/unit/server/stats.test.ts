@@ -46,6 +46,7 @@ function stats(node: TestNode, argument = ''): Map<string, string> {
 
 test('the binary protocol says the same, a packet each', () => {
   const node = makeNode()
+  const inText = [...stats(node).keys()]
   const ask = Buffer.alloc(24)
   ask[0] = 0x80
   ask[1] = 0x10
@@ -57,7 +58,7 @@ test('the binary protocol says the same, a packet each', () => {
     expect(bytes.readUInt32BE(at + 8)).toBeGreaterThan(bytes.readUInt16BE(at + 2))
     names.push(bytes.toString('latin1', at + 24, at + 24 + bytes.readUInt16BE(at + 2)))
   }
-  expect(names).toEqual(generalNames)
+  expect(names).toEqual(inText)
   expect(at + 24).toBe(bytes.length)
 })
 

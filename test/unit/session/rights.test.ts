@@ -241,6 +241,8 @@ describe('rules of the binary protocol', () => {
   const open = new Set<number>([
     Opcode.noop,
     Opcode.version,
+    // The general statistics, as in text.
+    Opcode.stat,
     Opcode.quit,
     Opcode.quitq,
     Opcode.saslListMechs,
@@ -300,6 +302,17 @@ test('every command has its rights, and those of users and of admins do not mix'
   expect(rows.length).toBe(commands.length)
   for (const row of rows) expect(row.needs, row.verb).toBeTypeOf('number')
   const ofAdmins = rows.filter(row => row.needs >= 4).map(row => row.verb)
-  expect(ofAdmins).toEqual(['flush_all', 'verbosity', 'cache_memlimit'])
+  expect(ofAdmins).toEqual([
+    'flush_all',
+    'verbosity',
+    'cache_memlimit',
+    'lru_crawler',
+    'lru',
+    'slabs',
+    'watch',
+    'shutdown',
+    'refresh_certs',
+    'debugtime',
+  ])
   expect(rows.some(row => row.command === Command.unknown)).toBe(false)
 })
