@@ -26,6 +26,23 @@ export function monotonicEpochMs(): number {
   return Date.now() - Number(process.hrtime.bigint() / 1000n) / 1000
 }
 
+/** How far a clock has been moved, and where it stands, if it stands. */
+export type ClockShift = {
+  /** Milliseconds ahead of the clock it follows. */
+  aheadMs(): number
+  /** The time of the clock it follows at which it was stopped; 0: it goes. */
+  stoppedAtMs(): number
+}
+
+/** Follows another clock, but for what `shift` says. */
+export function shiftedClock(clock: Clock, shift: ClockShift): Clock {
+  const milliseconds = (): number => {
+    const stoppedAt = shift.stoppedAtMs()
+    return (stoppedAt === 0 ? clock.milliseconds() : stoppedAt) + shift.aheadMs()
+  }
+  return { milliseconds, seconds: () => Math.floor(milliseconds() / 1000) }
+}
+
 /** A clock that stands still until it is moved. */
 export class ManualClock implements Clock {
   #ms: number

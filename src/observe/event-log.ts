@@ -11,9 +11,15 @@ export type RejectionCount = { readonly rejectedConnections: number }
 export function logEvents(events: Events, rejections: RejectionCount, log: Log): () => void {
   let rejectedBefore = 0
   let droppedBefore = 0
+  /** Once is enough: such a client comes again and again. */
+  let redisSaid = false
   const drain = (): void => {
     for (let event = events.take(); event !== undefined; event = events.take()) {
-      say(log, event.kind, event.thread, event.text)
+      if (event.kind !== EventKind.redisPeer) say(log, event.kind, event.thread, event.text)
+      else if (!redisSaid) {
+        log.warn({ peer: event.text }, 'peer speaks Redis; memtier needs -P memcache_text')
+        redisSaid = true
+      }
     }
     const rejected = rejections.rejectedConnections
     if (rejected > rejectedBefore) {

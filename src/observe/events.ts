@@ -23,6 +23,7 @@ export const EventKind = {
   authFailed: 3,
   nodeUp: 4,
   nodeDown: 5,
+  redisPeer: 6,
 } as const
 export type EventKind = (typeof EventKind)[keyof typeof EventKind]
 

@@ -9,6 +9,8 @@ import { MemoryLimit } from '../store/memory-limit.ts'
 import { Reclaimer } from '../store/reclaimer.ts'
 import type { Region } from '../store/region.ts'
 import { Store } from '../store/store.ts'
+import type { NodeOptions } from './options.ts'
+import type { Switches } from './switches.ts'
 
 const RECLAIM_SLICE_MS = 1
 /** Between two slices of one round: main stays free for nine tenths of the time. */
@@ -31,14 +33,19 @@ export type HousekeepingOptions = {
   counters: Float64Array
   classes: Float64Array
   clockEpochMs: number
+  switches: Switches
+  /** What the node was told. */
+  nodeOptions: NodeOptions
   evict: boolean
 }
 
 /** Returns what stops it. */
 export function keepHouse(options: HousekeepingOptions): () => void {
   const { region, layout, counters, classes, evict } = options
-  const clock = systemClock(options.clockEpochMs)
-  const nowMs = (): number => clock.milliseconds()
+  const realClock = systemClock(options.clockEpochMs)
+  const clock = options.switches.clock(realClock, options.nodeOptions)
+  // Slices are measured in time that nobody can stop.
+  const nowMs = (): number => realClock.milliseconds()
   const store = new Store(region, layout, { evict, itemSizeMax: 0, counters, classes })
   const reclaimer = new Reclaimer(store, nowMs)
   const eviction = new Eviction(store, store.newHash(), { evict })

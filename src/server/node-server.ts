@@ -17,6 +17,7 @@ import { keepHouse } from './housekeeping.ts'
 import { createMemory } from './memory.ts'
 import { ClassCounters } from './class-counters.ts'
 import type { NodeOptions } from './options.ts'
+import { PrefixStats } from './prefix-stats.ts'
 import { Switches } from './switches.ts'
 import { threadPlanOf } from './threads.ts'
 import type { NodeExtras, ReplaceTls } from './worker.ts'
@@ -57,6 +58,7 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
   // One block more than data threads: main frees what has expired, and what is over the limit.
   const counters = Counters.create(plan.dataThreads + 1)
   const classes = ClassCounters.create(plan.dataThreads + 1)
+  const switches = Switches.of(options)
   const events = new Events()
   // Undefined until there are threads that could be woken.
   let wake: ((thread: number) => void) | undefined
@@ -79,7 +81,8 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     layout,
     counters: counters.handle,
     classes: classes.handle,
-    switches: Switches.of(options).buffer,
+    switches: switches.buffer,
+    prefixes: new PrefixStats(options.prefixDelimiter).buffer,
     events: events.buffer,
     logins: desk?.ring.handle,
     tls,
@@ -107,6 +110,8 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     counters: counters.storeOfThread(plan.dataThreads),
     classes: classes.ofThread(plan.dataThreads),
     clockEpochMs,
+    switches,
+    nodeOptions: options,
     evict: options.evict,
   })
   const reloadTls = (): void => {

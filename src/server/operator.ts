@@ -15,6 +15,8 @@ export type OperatorHost = {
   switches: Switches
   /** Has main read the certificates again; what is wrong with them is in the log. */
   refreshCertificates: () => void
+  /** The clock that `debugtime` does not move. */
+  realMs: () => number
   /** Ends this process as a signal would. */
   signal: (name: 'SIGINT' | 'SIGUSR1') => void
 }
@@ -43,6 +45,8 @@ export function operate(
       return slabs(host, words)
     case 'shutdown':
       return shutdown(host, session, words)
+    case 'debugtime':
+      return debugTime(host, session, words)
     case 'refresh_certs':
       if (host.options.tls === undefined) return 'Error TLS not enabled'
       host.refreshCertificates()
@@ -215,6 +219,27 @@ function shutdown(
   return undefined
 }
 
+/** Ours, for tests: `p` stops the clock, `r` lets it go again, a number of seconds moves it on. */
+function debugTime(
+  { options, switches, realMs }: OperatorHost,
+  session: Session,
+  [, what = '']: readonly string[],
+): string {
+  if (!options.extended.debugCommands) return ERROR
+  if (what === 'p' || what === 'r') {
+    switches.set('clockStoppedAtMs', what === 'p' ? realMs() : 0)
+  } else {
+    const seconds = integer(what, 0, DEBUG_SECONDS_MAX)
+    if (seconds === undefined) return ERROR
+    switches.set('clockAheadMs', switches.get('clockAheadMs') + seconds * 1000)
+  }
+  // What follows in the same turn sees it already.
+  session.services.beginTurn()
+  return OK
+}
+
+/** Far more than any exptime that is relative. */
+const DEBUG_SECONDS_MAX = 10 * 365 * 86_400
 const CLASS_MAX = MEMCACHED_CLASS_MAX - 1
 const AUTOMOVE_LEVEL_MAX = 2
 const AUTOMOVE_WINDOW_MIN = 3

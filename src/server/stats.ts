@@ -7,6 +7,7 @@ import type { Control } from '../net/control.ts'
 import { StoreCounter } from '../store/put.ts'
 import type { NodeOptions } from './options.ts'
 import type { ClassCounters } from './class-counters.ts'
+import type { PrefixStats } from './prefix-stats.ts'
 import { cachedumpRows, MEMCACHED_CLASS_MAX, sizeRows } from './item-walk.ts'
 import { itemRows, slabRows } from './stat-classes.ts'
 import { settingRows } from './stat-settings.ts'
@@ -31,6 +32,7 @@ export type StatHost = {
   counters: Counters
   classes: ClassCounters
   switches: Switches
+  prefixes: PrefixStats
   facts: NodeFacts
 }
 
@@ -50,11 +52,14 @@ export function nodeStats(host: StatHost, words: readonly string[]): StatAnswer 
       return facts.options.extended.trackSizes
         ? rowsThenEnd(sizeRows(store))
         : rowsThenEnd([['sizes_status', 'disabled']])
+    case 'detail':
+      return detail(host, words[1])
     case 'cachedump':
       return cachedump(store, facts, words)
     case 'reset':
       counters.reset()
       classes.reset()
+      host.prefixes.reset()
       return lineOnly('RESET')
     default:
       return undefined
@@ -67,6 +72,15 @@ function rowsThenEnd(rows: Iterable<StatRow>): StatAnswer {
 
 function lineOnly(end: string): StatAnswer {
   return { rows: [].values(), label: 'STAT', end }
+}
+
+function detail({ prefixes, switches }: StatHost, what: string | undefined): StatAnswer {
+  if (what === 'dump') return { rows: prefixes.rows(), label: 'PREFIX', end: 'END' }
+  if (what !== 'on' && what !== 'off') {
+    return lineOnly('CLIENT_ERROR usage: stats detail on|off|dump')
+  }
+  switches.set('detail', Number(what === 'on'))
+  return lineOnly('OK')
 }
 
 const U32_MAX = 4294967295

@@ -30,6 +30,7 @@ export type StoreExecutorOptions = StatHost & {
   flush: boolean
   /** Unix seconds at which the process started. */
   startedAt: number
+  realMs: () => number
 }
 
 const PUT_MODES: Readonly<Record<number, PutMode>> = {
@@ -76,12 +77,13 @@ export class StoreExecutor implements Executor {
     this.#store = options.store
     this.#counts = options.counters.ofThread(options.threadIndex)
     this.#classes = options.store.tally.classes
-    const { store, switches, facts } = options
+    const { store, switches, facts, realMs } = options
     this.#operatorHost = {
       store,
       switches,
       options: facts.options,
       refreshCertificates: () => facts.control.askReload(),
+      realMs,
       signal: signalSelf,
     }
     this.#meta = new MetaExecutor({

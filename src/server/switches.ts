@@ -2,6 +2,7 @@
  * What operators change while a node runs, shared by its threads: float64s, each written and read
  * whole, so that a thread sees the old value or the new one.
  */
+import { type Clock, shiftedClock } from '../base/clock.ts'
 import type { ExtendedOptions } from './extended-options.ts'
 import type { NodeOptions } from './options.ts'
 
@@ -9,8 +10,6 @@ const FIELDS = [
   'verbosity',
   /** Prefixes are counted. */
   'detail',
-  /** Which events somebody watches, as bits. */
-  'watched',
   'lruCrawler',
   'lruCrawlerSleep',
   'lruCrawlerTocrawl',
@@ -24,6 +23,9 @@ const FIELDS = [
   'slabAutomove',
   'slabAutomoveRatio',
   'slabAutomoveWindow',
+  /** What `debugtime` has done to the clock: see ClockShift. */
+  'clockAheadMs',
+  'clockStoppedAtMs',
 ] as const
 type Field = (typeof FIELDS)[number]
 const PLACE = Object.fromEntries(FIELDS.map((field, at) => [field, at])) as Record<Field, number>
@@ -51,6 +53,15 @@ export class Switches {
 
   set(field: Field, value: number): void {
     this.#values[PLACE[field]] = value
+  }
+
+  /** A process that may not be told to move its clock keeps the plain one. */
+  clock(clock: Clock, { extended }: NodeOptions): Clock {
+    if (!extended.debugCommands) return clock
+    return shiftedClock(clock, {
+      aheadMs: () => this.get('clockAheadMs'),
+      stoppedAtMs: () => this.get('clockStoppedAtMs'),
+    })
   }
 
   #takeOver(extended: ExtendedOptions): void {

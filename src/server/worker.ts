@@ -27,6 +27,8 @@ import { Store } from '../store/store.ts'
 import { ClassCounters, type ClassCountersHandle } from './class-counters.ts'
 import { ioMemoryOf } from './memory.ts'
 import type { NodeOptions } from './options.ts'
+import { ObservedExecutor } from './observed-executor.ts'
+import { PrefixStats } from './prefix-stats.ts'
 import { StoreExecutor } from './store-executor.ts'
 import { Switches } from './switches.ts'
 
@@ -39,6 +41,7 @@ export type NodeExtras = {
   counters: CountersHandle
   classes: ClassCountersHandle
   switches: SharedArrayBuffer
+  prefixes: SharedArrayBuffer
   events: SharedArrayBuffer
   /** Undefined: nobody has to log in. */
   logins: LoginRingHandle | undefined
@@ -63,10 +66,12 @@ export const STAGING_BYTES = 8 * 1024 * 1024
 export default function runNodeThread(task: DataTask & NodeExtras): Promise<void> | undefined {
   const options = { ...task.options, itemSizeMax: effectiveItemSizeMax(task.options) }
   const { index } = task
-  const clock = systemClock(task.clockEpochMs)
   const counters = new Counters(task.counters)
   const classes = new ClassCounters(task.classes)
   const switches = new Switches(task.switches)
+  const realClock = systemClock(task.clockEpochMs)
+  const clock = switches.clock(realClock, options)
+  const prefixes = new PrefixStats(options.prefixDelimiter, task.prefixes)
   const events = new Events(task.events)
   const region = openRegion(task.region)
   const store = new Store(region, task.layout, {
@@ -76,16 +81,18 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
     classes: classes.ofThread(index),
   })
   const memoryLimit = new MemoryLimit(store, region)
-  const executor = new StoreExecutor({
+  const storeExecutor = new StoreExecutor({
     store,
     memoryLimit,
     counters,
     classes,
     switches,
+    prefixes,
     threadIndex: index,
     cas: options.cas,
     flush: options.flush,
     startedAt: task.startedAt,
+    realMs: () => realClock.milliseconds(),
     facts: {
       options: task.options,
       control: new Control(task.control),
@@ -96,9 +103,11 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
       hashPower: () => Math.floor(Math.log2(store.index.bucketCount)),
     },
   })
+  const counts = counters.ofThread(index)
+  const executor = new ObservedExecutor(storeExecutor, switches, prefixes, counts)
   const logins =
     task.logins &&
-    new RingAuthenticator(new LoginRing(task.logins), index, () => clock.milliseconds())
+    new RingAuthenticator(new LoginRing(task.logins), index, () => realClock.milliseconds())
   const io = task.isPortable ? 'net' : options.io
   const memory = ioMemoryOf(region, task.layout, index, io !== 'net')
   const output = new Output(memory.bytes, memory.at, IO_OUTPUT_BYTES)
@@ -110,11 +119,11 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
     output,
     authenticator: logins,
     beginTurn: () => store.tick(clock.seconds()),
-    nowMs: () => clock.milliseconds(),
+    nowMs: () => realClock.milliseconds(),
     later: (call: () => void) => void transport.after(LATER_MS, call),
   }
   transport.every(STALLED_CHECK_MS, () => {
-    services.stalled.check(clock.milliseconds())
+    services.stalled.check(realClock.milliseconds())
     logins?.check()
   })
   const accept = (stream: Stream) => {
@@ -160,6 +169,7 @@ function servicesOf(
     itemSizeMax: options.itemSizeMax,
     flushAllowed: options.flush,
     version: latin1(COMPATIBLE_VERSION),
+    onRedisPeer: session => events.emit(EventKind.redisPeer, index, session.stream.peer),
     onClosed: (session, error) => {
       if (error !== '') events.emit(EventKind.connectionFailed, index, error)
       else if (switches.get('verbosity') > 0) {

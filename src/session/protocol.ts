@@ -11,9 +11,12 @@ export interface Protocol {
 }
 
 const BINARY_REQUEST = 0x80
+/** `*`, which begins every request of Redis' protocol. */
+const REDIS_REQUEST = 0x2a
 
 export function protocolOf(session: Session, firstByte: number): Protocol {
   const { protocols } = session.services
+  if (firstByte === REDIS_REQUEST) session.services.onRedisPeer?.(session)
   // A binary session closes by itself at what is no binary request.
   const isBinary = protocols === 'binary' || (protocols === 'both' && firstByte === BINARY_REQUEST)
   return isBinary ? new BinaryProtocol(session) : new TextProtocol(session)

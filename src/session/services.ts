@@ -38,6 +38,8 @@ export type SessionServices = {
   flushAllowed: boolean
   /** Answer to `version`: `x.y.z`, which clients parse. */
   version: Uint8Array
+  /** The first byte of a connection was one of Redis' protocol; it gets ERROR like any other. */
+  onRedisPeer?(session: Session): void
   /** Before the session is forgotten; `error` is empty for a normal close. */
   onClosed(session: Session, error: string): void
 }

@@ -128,6 +128,25 @@ conformance({
     transcript('sizes are not tracked unless that is asked for', [
       ['stats sizes\r\n', 'STAT sizes_status disabled\r\nEND\r\n'],
     ]),
+    transcript(
+      'detail counts by prefix',
+      [
+        ['stats detail\r\n', 'CLIENT_ERROR usage: stats detail on|off|dump\r\n'],
+        ['stats detail foo\r\n', 'CLIENT_ERROR usage: stats detail on|off|dump\r\n'],
+        ['stats reset\r\n', 'RESET\r\n'],
+        ['stats detail on\r\n', 'OK\r\n'],
+        ['get pre:a plain\r\n', 'END\r\n'],
+        ['set pre:b 0 0 1\r\n1\r\n', 'STORED\r\n'],
+        ['add pre:b 0 0 1\r\n1\r\n', 'NOT_STORED\r\n'],
+        ['get pre:b pre:b plain\r\n', `${'VALUE pre:b 0 1\r\n1\r\n'.repeat(2)}END\r\n`],
+        ['delete pre:none\r\n', 'NOT_FOUND\r\n'],
+        ['delete pre:b\r\n', 'DELETED\r\n'],
+        ['stats detail off\r\n', 'OK\r\n'],
+        ['get pre:b\r\n', 'END\r\n'],
+        ['stats detail dump\r\n', 'PREFIX pre get 3 hit 2 set 2 del 2\r\nEND\r\n'],
+      ],
+      ROWS,
+    ),
     transcript('reset', [['stats reset\r\n', 'RESET\r\n']]),
   ],
 })
@@ -151,7 +170,7 @@ conformance({
 const ITEMS = 300
 /** Ages, and what memcached's own upkeep does to lists and pages. */
 const UPKEEP =
-  /:(age|hits_to|moves_|number_|crawler_|free_chunks$|total_|used_chunks)|total_malloced/
+  /:(age|hits_to|moves_|number_|crawler_|lrutail_|free_chunks$|total_|used_chunks)|total_malloced/
 
 /** `key=… exp=… …` lines by key, without what differs from server to server. */
 function dumped(text: string): Map<string, string> {
@@ -304,6 +323,38 @@ test.each([targets[0]!, memcached])('-A lets a client end it ($name)', async tar
     expect(refused).toBe('CLIENT_ERROR invalid shutdown mode\r\n')
     await connection.send(`shutdown${mode}\r\n`)
     expect(await server.exited).toEqual({ code: 0, signal: null })
+  }
+})
+
+test('-o debug_commands: a client moves the clock', async () => {
+  const server = await targets[1]!.start(['-o', 'debug_commands', '-v'])
+  const ask = async (text: string): Promise<string> => {
+    const connection = await TestConnection.open(server)
+    await connection.send(text)
+    await connection.send('quit\r\n')
+    const answer = (await connection.receiveUntil('never')).toString('latin1')
+    connection.close()
+    return answer
+  }
+  try {
+    expect(await ask('debugtime p\r\ndebugtime x\r\ndebugtime -1\r\ndebugtime\r\n')).toBe(
+      `OK\r\n${'ERROR\r\n'.repeat(3)}`,
+    )
+    expect(await ask('set a 0 10 1\r\n1\r\n')).toBe('STORED\r\n')
+    // Another thread's, at the second before and in the second itself.
+    expect(await ask('debugtime +9\r\nget a\r\n')).toBe('OK\r\nVALUE a 0 1\r\n1\r\nEND\r\n')
+    expect(await ask('get a\r\n')).toBe('VALUE a 0 1\r\n1\r\nEND\r\n')
+    expect(await ask('debugtime 1\r\nget a\r\n')).toBe('OK\r\nEND\r\n')
+    expect(await ask('debugtime r\r\nset a 0 3600 1\r\n1\r\n')).toBe('OK\r\nSTORED\r\n')
+    expect(await ask('debugtime +3601\r\n')).toBe('OK\r\n')
+    expect(await ask('get a\r\n')).toBe('END\r\n')
+
+    expect(await ask('*1\r\n$4\r\nPING\r\n')).toBe('ERROR\r\n'.repeat(3))
+    expect(await ask('*1\r\n$4\r\nPING\r\n')).toBe('ERROR\r\n'.repeat(3))
+    const hint = 'peer speaks Redis; memtier needs -P memcache_text'
+    await expect.poll(() => server.output().split(hint).length).toBe(2)
+  } finally {
+    await server.stop()
   }
 })
 

@@ -10,6 +10,8 @@ import { OUTPUT_BYTES, Output } from '../../../src/protocol/output.ts'
 import { ClassCounters } from '../../../src/server/class-counters.ts'
 import { type NodeOptions, nodeDefaults } from '../../../src/server/options.ts'
 import { protocolsOf } from '../../../src/server/worker.ts'
+import { ObservedExecutor } from '../../../src/server/observed-executor.ts'
+import { PrefixStats } from '../../../src/server/prefix-stats.ts'
 import { StoreExecutor } from '../../../src/server/store-executor.ts'
 import { Switches } from '../../../src/server/switches.ts'
 import type { Executor } from '../../../src/session/executor.ts'
@@ -123,6 +125,8 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
   const { memoryBytes, evict, itemSizeMax } = options
   const counters = Counters.create(1)
   const classes = ClassCounters.create(1)
+  const switches = Switches.of(options)
+  const prefixes = new PrefixStats(options.prefixDelimiter)
   const later: (() => void)[] = []
   const ofStore = {
     memoryBytes,
@@ -149,14 +153,18 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
     memoryLimit,
     counters,
     classes,
-    switches: Switches.of(options),
+    switches,
+    prefixes,
+    realMs: () => now * 1000,
     threadIndex: 0,
     cas: options.cas,
     flush: options.flush,
     startedAt: facts.startedAt,
     facts,
   })
-  const executor = given.executor ?? ownExecutor
+  const counts = counters.ofThread(0)
+  const observed = new ObservedExecutor(ownExecutor, switches, prefixes, counts)
+  const executor = given.executor ?? observed
   const closed: string[] = []
   const authenticator = options.accounts && new DirectAuthenticator(options.accounts)
   const services: SessionServices = {
