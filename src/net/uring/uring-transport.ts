@@ -46,13 +46,13 @@ export type UringSizes = {
   bufferBytes: number
 }
 
-/** A call of the kernel brings some 20 completions, so 64 buffers are seldom all taken. */
+/** Smaller buffers cut values of 16 KiB in pieces that sessions have to keep. */
 export const uringSizes: UringSizes = {
   sqEntries: 512,
   cqEntries: 4096,
   stagingBytes: 64 * 1024,
-  bufferCount: 64,
-  bufferBytes: 16 * 1024,
+  bufferCount: 32,
+  bufferBytes: 64 * 1024,
 }
 
 export type UringOptions = {
