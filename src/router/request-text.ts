@@ -34,13 +34,13 @@ function putSpace(output: Output): void {
 }
 
 /**
- * The line of a request, with its line end. A binary get becomes `gets`: its reply carries the cas.
- * The caller has made sure of room for it (a key and some numbers).
+ * The line of a request, with its line end. A binary get becomes `gets`, a gat `gats`, because
+ * their replies carry the cas. The caller has made sure of room for it (a key and some numbers).
  */
 export function putRequestLine(output: Output, request: Request): void {
   const { command } = request
-  const wantsCas = command === Command.get && request.encoder !== textEncoder
-  output.put(VERBS[wantsCas ? Command.gets : command]!)
+  const isBinary = request.encoder !== textEncoder
+  output.put(VERBS[isBinary ? withCas(command) : command]!)
   if (command === Command.gat || command === Command.gats) {
     putExptime(output, request.exptime)
     putSpace(output)
@@ -48,6 +48,11 @@ export function putRequestLine(output: Output, request: Request): void {
   output.copy(request.key, request.keyAt, request.keySize)
   putArguments(output, request)
   textEncoder.hitTail(output)
+}
+
+function withCas(command: Command): Command {
+  if (command === Command.get) return Command.gets
+  return command === Command.gat ? Command.gats : command
 }
 
 function putArguments(output: Output, request: Request): void {

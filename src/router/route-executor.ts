@@ -220,9 +220,7 @@ export class RouteExecutor implements Executor {
   }
 
   #forward(session: Session, request: Request): void {
-    // The classic text protocol has no delete that compares the cas: refused, not done without.
-    const isCasDelete = request.command === Command.delete && request.casLow + request.casHigh > 0
-    if (isCasDelete) {
+    if (!isSayable(request)) {
       request.encoder.status(session.output, request, Status.unknownCommand)
       return
     }
@@ -319,4 +317,13 @@ export class RouteExecutor implements Executor {
     const { counts } = this.#options
     counts[counter] = counts[counter]! + 1
   }
+}
+
+/**
+ * Whether the classic text protocol has words for a request of the binary one: it knows no cas but
+ * that of storage commands, and no counter that begins by itself. Refused, not done without.
+ */
+function isSayable({ command, casLow, casHigh, creates }: Request): boolean {
+  if (creates) return false
+  return casLow + casHigh === 0 || command <= Command.gats || command === Command.cas
 }

@@ -191,6 +191,47 @@ describe('binary requests', () => {
     expect(client.reply).toBe(expected)
   })
 
+  test('gat asks for the cas, incr and append go on in text', () => {
+    const router = makeRouter()
+    const client = router.connect()
+    const count = u32(0, 3, 0, 0, 0xffffffff)
+    client.send(
+      request(Opcode.gatk, { key: 'a', extras: u32(5) }) +
+        request(Opcode.increment, { key: 'n', extras: count }) +
+        request(Opcode.appendq, { key: 'a', value: 'x' }) +
+        request(Opcode.prepend, { key: 'z', value: 'x' }),
+    )
+    turn()
+    const link = router.link(0)
+    expect(link.requests).toBe(
+      'gats 5 a\r\nincr n 3\r\nappend a 0 0 1\r\nx\r\nprepend z 0 0 1\r\nx\r\n',
+    )
+    link.reply('VALUE a 7 1 9\r\n1\r\nEND\r\n8\r\nSTORED\r\nNOT_STORED\r\n', 5)
+    turn()
+    expect(client.reply).toBe(
+      reply(Opcode.gatk, 0, { extras: u32(7), key: 'a', value: '1', cas: 9 }) +
+        reply(Opcode.increment, 0, { value: u32(0, 8) }) +
+        error(Opcode.prepend, 5, 'Not stored.'),
+    )
+  })
+
+  test('what text has no words for is refused, and not sent', () => {
+    const router = makeRouter()
+    const client = router.connect()
+    client.send(
+      request(Opcode.increment, { key: 'n', extras: u32(0, 1, 0, 9, 0) }) +
+        request(Opcode.append, { key: 'a', value: 'x', cas: 4 }) +
+        request(Opcode.delete, { key: 'a', cas: 4 }),
+    )
+    turn()
+    expect(router.link(0).requests).toBe('')
+    expect(client.reply).toBe(
+      [Opcode.increment, Opcode.append, Opcode.delete]
+        .map(opcode => error(opcode, 0x81, 'Unknown command'))
+        .join(''),
+    )
+  })
+
   test('storage, delete and noop in order, with the statuses of each', () => {
     const router = makeRouter()
     const client = router.connect()
