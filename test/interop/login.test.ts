@@ -81,3 +81,17 @@ describe.each([memcachedEndpoint, nodeEndpoint, routerEndpoint])('binary: $name'
     }
   })
 })
+
+describe('PHP: SASL', () => {
+  test('php-memcached, binary, with the right password and with a wrong one', async () => {
+    const endpoint = await nodeEndpoint.start(['-S', '-Y', passwords.path])
+    try {
+      const args = [endpoint.host, String(endpoint.port), 'binary', USER]
+      expect(await countChecks('php', 'memcached_client', [...args, PASSWORD])).toBeGreaterThan(40)
+      const wrong = await runScript('php', 'memcached_client', [...args, 'wrong'])
+      expect([wrong.status, wrong.stdout]).toEqual([LOGIN_REFUSED, ''])
+    } finally {
+      await endpoint.stop()
+    }
+  })
+})

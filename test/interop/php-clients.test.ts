@@ -1,4 +1,4 @@
-// php-memcached (text, sessions with locking) against memcached (as the control), a node
+// php-memcached (text, binary, sessions with locking) against memcached (as the control), a node
 // and a router.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -14,8 +14,10 @@ describe.each([memcachedEndpoint, nodeEndpoint, routerEndpoint])('PHP: $name', k
     await endpoint.stop()
   })
 
-  test('php-memcached, text', async () => {
-    const args = [endpoint.host, String(endpoint.port), 'text']
+  // A router speaks text to its nodes, whose increment does not create.
+  const binary = kind === routerEndpoint ? 'binary-uncreating' : 'binary'
+  test.each(['text', binary])('php-memcached, %s', async protocol => {
+    const args = [endpoint.host, String(endpoint.port), protocol]
     expect(await countChecks('php', 'memcached_client', args)).toBeGreaterThan(40)
   })
 

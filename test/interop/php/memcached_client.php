@@ -1,12 +1,13 @@
 <?php
-// php-memcached against one address: memcached_client.php HOST PORT text|binary [USER PASSWORD]
+// php-memcached against one address: memcached_client.php HOST PORT PROTOCOL [USER PASSWORD]
+// PROTOCOL: text, binary, or binary-uncreating, where increment cannot create what it increments.
 // With a user the login is SASL PLAIN; a refused login ends with the status 3.
 
 require __DIR__ . '/checks.php';
 
 [, $host, $port, $protocol] = $argv;
 $client = new Memcached();
-$client->setOption(Memcached::OPT_BINARY_PROTOCOL, $protocol === 'binary');
+$client->setOption(Memcached::OPT_BINARY_PROTOCOL, $protocol !== 'text');
 $client->setOption(Memcached::OPT_COMPRESSION, false);
 if (isset($argv[5])) {
     $client->setSaslAuthData($argv[4], $argv[5]);
