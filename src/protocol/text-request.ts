@@ -18,7 +18,8 @@ const SMALL_DIGITS = 15
 
 /** The tokens of one line: offsets and sizes; only space separates. */
 export class Tokens {
-  readonly at = new Int32Array(TOKENS_MAX)
+  /** Beyond 32 bits where a thread's input lies behind a large store. */
+  readonly at = new Float64Array(TOKENS_MAX)
   readonly size = new Int32Array(TOKENS_MAX)
   count = 0
 
