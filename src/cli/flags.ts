@@ -1,5 +1,6 @@
 /** Values of command-line flags: parsed strictly, refused with what was expected. */
 import { isIPv6 } from 'node:net'
+import { ALLOW_MAX, parseNetwork } from '../net/allow-list.ts'
 import { InvalidArgumentError, Option } from 'commander'
 import { chooseIo, type ChosenIo, type IoChoice, IoError, ioChoices } from '../net/io.ts'
 
@@ -92,6 +93,18 @@ export function collectList(text: string, before: readonly string[]): string[] {
   // An empty variable in a start script must not come to mean something else than was written.
   if (parts.length === 0) throw new InvalidArgumentError(`Cannot use "${text}": expected a value`)
   return [...before, ...parts]
+}
+
+/** Repeatable, and a list: addresses and networks. */
+export function collectNetworks(text: string, before: readonly string[] = []): string[] {
+  const networks = collectList(text, before)
+  try {
+    for (const network of networks) parseNetwork(network)
+    if (networks.length <= ALLOW_MAX) return networks
+    throw new RangeError(`Cannot allow ${networks.length} networks: expected ${ALLOW_MAX} at most`)
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
+  }
 }
 
 export type HostPort = { host: string; port: number | undefined }

@@ -6,7 +6,15 @@ import type { IoChoice } from '../net/io.ts'
 import { type ExtendedOptions, extendedDefaults } from '../server/extended-options.ts'
 import type { BindingProtocol } from '../server/options.ts'
 import { parseExtended } from './extended-flags.ts'
-import { collectList, EX_USAGE, FlagError, ioOption, itemSize, wholeNumber } from './flags.ts'
+import {
+  collectList,
+  collectNetworks,
+  EX_USAGE,
+  FlagError,
+  ioOption,
+  itemSize,
+  wholeNumber,
+} from './flags.ts'
 import { VERSION } from '../base/version.ts'
 
 const MIB = 1024 * 1024
@@ -45,6 +53,7 @@ export type NodeFlags = {
   enableSasl?: true
   enableSsl?: true
   users?: string
+  allow?: string[]
   loginWait: number
   extended: ExtendedOptions
   supervised?: true
@@ -151,6 +160,11 @@ export function nodeFlags(): Command {
       wholeNumber(1, I32_MAX, refusal('Maximum number of NAPI IDs must be greater than 0')),
     )
     .addOption(ioOption())
+    .option(
+      '--allow <cidr>',
+      'network that connections may come from, repeatable (default: any)',
+      collectNetworks,
+    )
     .option('--users <file>', 'users file ("memring user" makes it): SASL and ASCII login')
     .option(
       '--login-wait <ms>',

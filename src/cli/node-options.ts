@@ -74,6 +74,7 @@ export function toNodeOptions(
     extended: flags.extended,
     verbosity: flags.verbose,
     accounts,
+    allow: flags.allow,
     loginWaitMs: flags.loginWait,
     sasl: flags.enableSasl === true || flags.users !== undefined || isSingleUser,
     authFile: flags.authFile,

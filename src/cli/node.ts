@@ -99,7 +99,8 @@ function becomeUser(name: string, command: Command): void {
 }
 
 /** memcached binds to everything; whoever did not mean that finds it in the log. */
-function warnIfOpen({ listen }: NodeOptions, log: Log): void {
+function warnIfOpen({ listen, allow }: NodeOptions, log: Log): void {
+  if (allow !== undefined) return
   const open = listen.filter(({ host }) => !host.startsWith('/') && !isLoopback(host))
   if (open.length === 0) return
   const listening = open.map(formatListen).join(', ')

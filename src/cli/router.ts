@@ -24,6 +24,7 @@ import {
 } from './accounts.ts'
 import {
   collectList,
+  collectNetworks,
   EX_USAGE,
   ioOf,
   ioOption,
@@ -43,6 +44,7 @@ type Flags = {
   maxItemSize?: number
   authFile?: string
   users?: string
+  allow?: string[]
   loginWait: number
   open?: true
   io: IoChoice
@@ -57,7 +59,7 @@ Examples:
   memring router --nodes a:11211,b:11211 -l 0.0.0.0 -Y users.txt`
 
 const DEFAULT_PORT = 11211
-const EXPECTED_USERS = 'expected --users FILE, -Y FILE, or --open if that is meant'
+const EXPECTED_USERS = 'expected --users FILE, -Y FILE, --allow CIDR, or --open if that is meant'
 const MIB = 1024 * 1024
 
 const defaults = {
@@ -97,6 +99,11 @@ export function routerCommand(): Command {
     )
     .option('--placement <name>', `how keys are placed: ${placements.join(', ')}`, parsePlacement)
     .option('-Y, --auth-file <file>', 'clients log in; a line a user: user:password')
+    .option(
+      '--allow <cidr>',
+      'network that connections may come from, repeatable (default: any)',
+      collectNetworks,
+    )
     .option('--users <file>', 'clients log in; users file ("memring user" makes it)')
     .option(
       '--login-wait <ms>',
@@ -181,6 +188,7 @@ async function fromFile(
     placement: flags.placement ?? config.placement,
     nodes: config.nodes,
     itemSizeMax: flags.maxItemSize ?? Math.max(...config.nodes.map(node => node.maxItemSizeBytes)),
+    allow: flags.allow ?? router.allow,
     loginWaitMs: flags.loginWait,
     accounts: config.users.length > 0 ? config.users : accounts,
     nodeCredential: undefined,
@@ -198,7 +206,7 @@ function fromFlags(flags: Flags, accounts: RouterOptions['accounts']): RouterOpt
   const hosts = given.length > 0 ? given : [parse('127.0.0.1'), parse('[::1]')]
   const listen = hosts.map(({ host, port }) => (port ? { host, port } : at(host, flags)))
   const beyond = listen.find(({ host }) => !isLoopback(host))
-  if (beyond && !flags.open && accounts === undefined) {
+  if (beyond && !flags.open && !flags.allow && accounts === undefined) {
     throw new UsageError(`Cannot listen on ${beyond.host} for everybody: ${EXPECTED_USERS}`)
   }
   return {
@@ -208,6 +216,7 @@ function fromFlags(flags: Flags, accounts: RouterOptions['accounts']): RouterOpt
     placement: flags.placement ?? defaults.placement,
     nodes: flags.nodes.map(text => nodeOf(text)),
     itemSizeMax: flags.maxItemSize ?? defaults.itemSizeMax,
+    allow: flags.allow,
     loginWaitMs: flags.loginWait,
     accounts,
     nodeCredential: undefined,

@@ -79,3 +79,10 @@ function plainAddress(host: string): string {
   const [high, low] = [Number.parseInt(mapped[1]!, 16), Number.parseInt(mapped[2]!, 16)]
   return [high >> 8, high & 255, low >> 8, low & 255].join('.')
 }
+
+/** An address, or one with the bits of a network behind a slash. */
+export function isNetwork(text: string): boolean {
+  const [, address = '', bits] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  const version = isIP(address)
+  return version !== 0 && Number(bits ?? 0) <= (version === 6 ? 128 : 32)
+}

@@ -122,11 +122,12 @@ function checkAddresses(source: YamlSource, listeners: readonly Listener[]): voi
 
 /** Beyond loopback, without a login, only if the file says that this is meant. */
 function checkReach(source: YamlSource, router: RouterEntry, sections: Sections): void {
+  if (router.allow !== undefined) return
   if (sections.hasUsers || sections.cluster === undefined || sections.cluster.open) return
   for (const [at, address] of router.listen.entries()) {
     if (isLoopback(address.host)) continue
     const found = `found ${formatAddress(address)}, open to everyone who can reach it`
-    const expected = 'expected users, a loopback address, or open: true'
+    const expected = 'expected users, allow, a loopback address, or open: true'
     source.addProblem(['router', 'listen', at], `${found}, ${expected}`)
   }
 }

@@ -205,5 +205,6 @@ function routerOf(entry: RouterEntry): RouterConfig {
     requestTimeoutMs: entry.timeouts.request,
     reconnectMinMs: entry.reconnect.min,
     reconnectMaxMs: entry.reconnect.max,
+    allow: entry.allow,
   }
 }

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { PREFIXES_MAX, rightNames } from '../auth/account.ts'
-import { parseAddress } from './address.ts'
+import { isNetwork, parseAddress } from './address.ts'
 import type { Path } from './problems.ts'
 
 export const NODE_COUNT_MAX = 500
@@ -29,6 +29,9 @@ const address = z
       return z.NEVER
     }
   })
+
+const NETWORKS = 'a list of addresses and networks such as 10.0.0.0/8 or fd00::/8'
+const network = z.string({ error: NETWORKS }).refine(isNetwork, { error: NETWORKS })
 
 const nodeSettings = {
   memory: size('a size of 8 to 1048576 MB, as a number of MB, "64m" or "1g"', {
@@ -75,6 +78,7 @@ export const routerSchema = z.strictObject({
   threads: whole(1, 64).default(1),
   connections_per_node: whole(1, 64).default(1),
   connections: whole(1, 1_000_000).default(65_000),
+  allow: z.array(network, { error: NETWORKS }).min(1, { error: NETWORKS }).optional(),
   timeouts: z
     .strictObject({ connect: milliseconds(1000), request: milliseconds(1000) }, mapping())
     .prefault({}),

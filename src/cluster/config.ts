@@ -37,6 +37,8 @@ export type RouterConfig = {
   requestTimeoutMs: number
   reconnectMinMs: number
   reconnectMaxMs: number
+  /** Networks that clients may come from; undefined: any. */
+  allow: readonly string[] | undefined
 }
 
 export type User = {

@@ -7,6 +7,7 @@
  *
  * It blocks inside poll on purpose; main ends it with the stop word and the eventfd.
  */
+import { AllowList } from './allow-list.ts'
 import { Control } from './control.ts'
 import type { Dealt, Lane } from './data-thread.ts'
 import { DescriptorQueue } from './descriptor-queue.ts'
@@ -19,6 +20,8 @@ export type AcceptorTask = {
   listeners: readonly Listener[]
   eventfd: number
   connectionLimit: number
+  /** Networks that connections may come from; undefined: any. */
+  allow: readonly string[] | undefined
   /** Sent to a connection over the limit, before it is closed. */
   refusal: Uint8Array
   /** One for each data thread, by groups of threads. */
@@ -37,6 +40,7 @@ const FULL_PAUSE_MS = 1
 export function runAcceptor(task: AcceptorTask): void {
   const kernel = loadKernel()!
   const control = new Control(task.control)
+  const allowed = task.allow && new AllowList(task.allow)
   const waiting = [task.eventfd, ...task.listeners.map(({ fd }) => fd)]
   const ready: boolean[] = []
   const groups = task.lanes.map(lanes => new DealerGroup(lanes.map(lane => dealerOf(lane, kernel))))
@@ -49,6 +53,12 @@ export function runAcceptor(task: AcceptorTask): void {
       if (fd === -Errno.EMFILE || fd === -Errno.ENFILE) pauseMs = EXHAUSTED_PAUSE_MS
       // Anything else (EAGAIN, a peer that has gone already) is over with this try.
       if (fd < 0) return
+      if (allowed && !allowed.allows(kernel.peerOf(fd))) {
+        // Before anything is read of it, and without a word.
+        kernel.close(fd)
+        control.deny()
+        continue
+      }
       if (!control.admit(task.connectionLimit)) {
         kernel.sendAndClose(fd, task.refusal)
         continue

@@ -7,6 +7,7 @@
  *   2 total  3 rejected                       acceptor adds
  *   4 reloads asked for                       data threads add, main reads
  *   5 certificate read, seconds               main writes
+ *   6 denied: not on the allow list           acceptor adds
  */
 const STOP = 0
 const CURRENT = 1
@@ -14,6 +15,7 @@ const TOTAL = 2
 const REJECTED = 3
 const RELOADS = 4
 const CERTIFICATE_READ = 5
+const DENIED = 6
 
 export class Control {
   readonly buffer: SharedArrayBuffer
@@ -42,6 +44,15 @@ export class Control {
 
   get rejectedConnections(): number {
     return Atomics.load(this.#words, REJECTED)
+  }
+
+  /** Connections from where none are allowed. */
+  get deniedConnections(): number {
+    return Atomics.load(this.#words, DENIED)
+  }
+
+  deny(): void {
+    Atomics.add(this.#words, DENIED, 1)
   }
 
   /** Counts a connection in; false: the limit is reached, it counts as rejected. */

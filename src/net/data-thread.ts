@@ -4,6 +4,7 @@
  * business.
  */
 import type { MessagePort } from 'node:worker_threads'
+import { AllowList } from './allow-list.ts'
 import { Control } from './control.ts'
 import { DescriptorQueue } from './descriptor-queue.ts'
 import type {
@@ -40,6 +41,8 @@ export type DataTask = {
   listen: readonly ListenAddress[]
   connectionLimit: number
   refusal: Uint8Array
+  /** Networks that connections may come from, if this thread listens itself; undefined: any. */
+  allow: readonly string[] | undefined
 }
 
 export type DataThreadHooks = {
@@ -94,7 +97,15 @@ async function runPortable(
     const door = { accept: counted, forget: () => control.leave() }
     accepted.on('message', ({ fd, secure }: Dealt) => transport.adopt(fd, door, secure))
   } else {
-    const accept = (stream: Stream) => admit(task, control, stream, counted)
+    const allowed = task.allow && new AllowList(task.allow)
+    const accept = (stream: Stream) => {
+      if (allowed === undefined || allowed.allows(stream.peer)) {
+        return admit(task, control, stream, counted)
+      }
+      control.deny()
+      stream.destroy()
+      return NOBODY
+    }
     // Counted in with its stream: a handshake that fails before was never counted.
     const door = { accept, forget: () => {} }
     for (const address of task.listen) {
@@ -126,7 +137,14 @@ function admit(
   if (control.admit(task.connectionLimit)) return counted(stream)
   stream.write(task.refusal, 0, task.refusal.length)
   stream.end()
-  return { onData: () => {}, onDrain: () => {}, onEnd: () => {}, onClose: () => {} }
+  return NOBODY
+}
+
+const NOBODY: StreamHandler = {
+  onData: () => {},
+  onDrain: () => {},
+  onEnd: () => {},
+  onClose: () => {},
 }
 
 function countedOut(handler: StreamHandler, control: Control): StreamHandler {

@@ -13,6 +13,7 @@ import {
   SOCKADDR_BYTES,
   socketAddress,
   unixAddress,
+  textOfAddress,
 } from './socket-address.ts'
 
 const SOCK_STREAM = 1
@@ -32,6 +33,7 @@ type Calls = {
   listen(fd: number, backlog: number): number
   accept4(fd: number, address: null, size: null, flags: number): number
   getsockname(fd: number, address: Uint8Array, size: Uint8Array): number
+  getpeername(fd: number, address: Uint8Array, size: Uint8Array): number
   setsockopt(fd: number, level: number, name: number, value: Uint8Array, size: number): number
   close(fd: number): number
   send(fd: number, bytes: Uint8Array, size: number, flags: number): number
@@ -116,6 +118,13 @@ export class Kernel {
     return accepted >= 0 ? accepted : -this.#calls.errno()
   }
 
+  /** `address:port`, `unix`, or `gone`. */
+  peerOf(fd: number): string {
+    const name = new Uint8Array(SOCKADDR_BYTES)
+    const result = this.#calls.getpeername(fd, name, int32(SOCKADDR_BYTES))
+    return result < 0 ? 'gone' : textOfAddress(name)
+  }
+
   /** Sends what fits at once and closes: for a connection that is refused. */
   sendAndClose(fd: number, bytes: Uint8Array): void {
     this.#calls.send(fd, bytes, bytes.length, MSG_DONTWAIT_NOSIGNAL)
@@ -195,6 +204,7 @@ function tryLoad(): Kernel | undefined {
     listen: libc.func('listen', 'int', ['int', 'int']),
     accept4: libc.func('accept4', 'int', ['int', bytes, bytes, 'int']),
     getsockname: libc.func('getsockname', 'int', ['int', bytes, bytes]),
+    getpeername: libc.func('getpeername', 'int', ['int', bytes, bytes]),
     setsockopt: libc.func('setsockopt', 'int', ['int', 'int', 'int', bytes, 'uint32_t']),
     close: libc.func('close', 'int', ['int']),
     send: libc.func('send', 'int64_t', ['int', bytes, 'size_t', 'int']),

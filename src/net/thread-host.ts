@@ -34,6 +34,8 @@ export type ThreadHostOptions = {
   listen: readonly ListenAddress[]
   connectionLimit: number
   refusal: Uint8Array
+  /** Networks that connections may come from; undefined: any. */
+  allow: readonly string[] | undefined
   /** What a data thread needs beyond DataTask. */
   extras: object
   onFatal: (error: unknown) => void
@@ -201,6 +203,7 @@ export class ThreadHost {
       listen,
       connectionLimit: shared.connectionLimit,
       refusal: shared.refusal,
+      allow: shared.allow,
     }
     const ports =
       accepted && 'postMessage' in accepted ? [control.port2, accepted] : [control.port2]
@@ -235,6 +238,7 @@ export class ThreadHost {
       eventfd: this.#eventfd,
       connectionLimit: this.#options.connectionLimit,
       refusal: this.#options.refusal,
+      allow: this.#options.allow,
       lanes,
     }
     const ports = lanes.flat().filter(lane => 'postMessage' in lane)

@@ -5,11 +5,15 @@ import type { Log } from './log.ts'
 const PERIOD_MS = 100
 
 /** Counts of refused connections, however they are kept. */
-export type RejectionCount = { readonly rejectedConnections: number }
+export type RejectionCount = {
+  readonly rejectedConnections: number
+  readonly deniedConnections: number
+}
 
 /** Returns what stops it, after a last look. */
 export function logEvents(events: Events, rejections: RejectionCount, log: Log): () => void {
   let rejectedBefore = 0
+  let deniedBefore = 0
   let droppedBefore = 0
   /** Once is enough: such a client comes again and again. */
   let redisSaid = false
@@ -25,6 +29,11 @@ export function logEvents(events: Events, rejections: RejectionCount, log: Log):
     if (rejected > rejectedBefore) {
       log.warn({ count: rejected - rejectedBefore }, 'Connections refused: limit reached (-c)')
       rejectedBefore = rejected
+    }
+    const denied = rejections.deniedConnections
+    if (denied > deniedBefore) {
+      log.warn({ count: denied - deniedBefore }, 'Connections refused: not allowed (--allow)')
+      deniedBefore = denied
     }
     if (events.dropped > droppedBefore) {
       log.warn({ count: events.dropped - droppedBefore }, 'Events not logged: too many at once')

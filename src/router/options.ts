@@ -28,6 +28,8 @@ export type RouterOptions = {
   itemSizeMax: number
   /** Undefined: no client has to log in. */
   accounts: readonly Account[] | undefined
+  /** Networks that connections may come from (`--allow`); undefined: any. */
+  allow: readonly string[] | undefined
   /** The longest wait after wrong passwords from one address; 0: none. */
   loginWaitMs: number
   /** How the router logs in at its nodes. */

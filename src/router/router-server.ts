@@ -71,6 +71,7 @@ export async function startRouter(
     listen: options.listen.map(address => ({ ...address, backlog: options.backlog })),
     connectionLimit: options.connectionLimit,
     refusal: TextLine.tooManyConnections,
+    allow: options.allow,
     extras,
     onFatal: hooks.onFatal,
     useKernel: options.useKernel,

@@ -45,7 +45,7 @@ function general({ options, control, counters, startedAt, now }: RouterFacts): R
     ['max_connections', options.connectionLimit],
     ['curr_connections', control.connections],
     ['total_connections', control.totalConnections],
-    ['rejected_connections', control.rejectedConnections],
+    ['rejected_connections', control.rejectedConnections + control.deniedConnections],
     ['cmd_get', counters.sum(Counter.cmdGet)],
     ['cmd_set', counters.sum(Counter.cmdSet)],
     ['cmd_flush', counters.sum(Counter.cmdFlush)],

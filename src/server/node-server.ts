@@ -98,6 +98,7 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     listen: options.listen.map(address => ({ ...address, backlog: options.backlog })),
     connectionLimit: options.connectionLimit,
     refusal: TextLine.tooManyConnections,
+    allow: options.allow,
     extras,
     onFatal: hooks.onFatal,
     useKernel: options.useKernel,

@@ -52,6 +52,8 @@ export type NodeOptions = {
   verbosity: number
   /** Undefined: nobody has to log in. */
   accounts: readonly Account[] | undefined
+  /** Networks that connections may come from (`--allow`); undefined: any. */
+  allow: readonly string[] | undefined
   /** The longest wait after wrong passwords from one address; 0: none. */
   loginWaitMs: number
   /** With accounts: also SASL on the binary protocol (`-S`), not ASCII authentication alone. */
@@ -100,6 +102,7 @@ export const nodeDefaults: NodeOptions = {
   tls: undefined,
   verbosity: 0,
   accounts: undefined,
+  allow: undefined,
   loginWaitMs: LOGIN_WAIT_MS,
   sasl: false,
   authFile: undefined,

@@ -142,7 +142,7 @@ function connectionRows({ options, control }: NodeFacts): Row[] {
     ['max_connections', options.connectionLimit],
     ['curr_connections', control.connections],
     ['total_connections', control.totalConnections],
-    ['rejected_connections', control.rejectedConnections],
+    ['rejected_connections', control.rejectedConnections + control.deniedConnections],
     ['connection_structures', control.connections],
     ['response_obj_oom', 0],
     ['response_obj_count', 0],

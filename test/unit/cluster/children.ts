@@ -58,6 +58,7 @@ export function clusterConfig(nodes: readonly NodeConfig[], users: User[] = []):
       connectTimeoutMs: 1000,
       requestTimeoutMs: 1000,
       reconnectMinMs: 50,
+      allow: undefined,
       reconnectMaxMs: 1000,
     },
   }

@@ -112,7 +112,7 @@ describe('runAcceptor()', () => {
     const refusal = Buffer.from('ERROR Too many open connections\r\n')
     const listeners = [{ fd: listener, secure: undefined, group: 0 }]
     const task = { control: control.buffer, listeners, eventfd, refusal, lanes: [lanes] }
-    runAcceptor({ ...task, connectionLimit: 7 })
+    runAcceptor({ ...task, connectionLimit: 7, allow: undefined })
     expect(dealt.map(([thread]) => thread)).toEqual([0, 1, 2, 0, 1, 2, 0])
     expect(ended).toEqual([0, 1, 2])
     expect(control.connections).toBe(7)
@@ -147,6 +147,7 @@ describe('runDataThread() without an acceptor', () => {
       accepted: undefined,
       listen: [{ host: '127.0.0.1', port: 0, backlog: 5 }],
       connectionLimit: 1,
+      allow: undefined,
       refusal: Buffer.from('full\r\n'),
     }
     const done = runDataThread(task, new NodeTransport(), {

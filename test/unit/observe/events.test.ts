@@ -100,7 +100,12 @@ describe('Events', () => {
 describe('logEvents()', () => {
   type Line = [level: string, fields: LogFields, message: string]
 
-  function logged(act: (events: Events, rejections: { rejectedConnections: number }) => void) {
+  function logged(
+    act: (
+      events: Events,
+      rejections: { rejectedConnections: number; deniedConnections: number },
+    ) => void,
+  ) {
     vi.useFakeTimers()
     const lines: Line[] = []
     const say = (level: string) => (fields: LogFields, message: string) => {
@@ -115,7 +120,7 @@ describe('logEvents()', () => {
       flush: () => {},
     }
     const events = new Events()
-    const rejections = { rejectedConnections: 0 }
+    const rejections = { rejectedConnections: 0, deniedConnections: 0 }
     const stop = logEvents(events, rejections, log)
     act(events, rejections)
     stop()
@@ -135,6 +140,7 @@ describe('logEvents()', () => {
       'warn Login refused',
       'info Node is up',
       'warn Node is down',
+      'warn peer speaks Redis; memtier needs -P memcache_text',
     ])
     expect(lines[4]![1]).toEqual({ node: 'who' })
     expect(lines[3]![1]).toEqual({ peer: 'who', thread: 2 })
@@ -146,10 +152,16 @@ describe('logEvents()', () => {
       vi.advanceTimersByTime(100)
       vi.advanceTimersByTime(1000)
       rejections.rejectedConnections = 7
+      rejections.deniedConnections = 3
       for (let i = 0; i < SLOTS + 9; i += 1) events.emit(EventKind.connectionOpened, 0, '')
     })
     const warnings = lines.filter(([level]) => level === 'warn')
-    expect(warnings.map(([, fields]) => fields)).toEqual([{ count: 5 }, { count: 2 }, { count: 9 }])
+    expect(warnings.map(([, fields]) => fields)).toEqual([
+      { count: 5 },
+      { count: 2 },
+      { count: 3 },
+      { count: 9 },
+    ])
   })
 
   test('has a last look when it is stopped, and none after', () => {

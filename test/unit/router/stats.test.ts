@@ -22,6 +22,7 @@ const options: RouterOptions = {
   itemSizeMax: 1,
   accounts: undefined,
   loginWaitMs: 0,
+  allow: undefined,
   nodeCredential: undefined,
   verbosity: 0,
   useKernel: true,
