@@ -1,6 +1,12 @@
 // What the clients are pointed at: one address, whatever is behind it.
 
-import { type ServerProcess, startMemcached, startNode, startRouter } from '../support/processes.ts'
+import {
+  type ServerProcess,
+  startMemcached,
+  startNode,
+  startRouter,
+  testThreads,
+} from '../support/processes.ts'
 
 export interface Endpoint {
   readonly host: string
@@ -30,7 +36,7 @@ async function routed(flags: readonly string[]): Promise<Endpoint> {
   const starting = Array.from({ length: NODE_COUNT }, () => startNode(['-t', '1', '-m', '64']))
   const nodes = await Promise.all(starting)
   const addresses = nodes.map(node => node.address)
-  const router = await startRouter(addresses, flags)
+  const router = await startRouter(addresses, ['-t', String(testThreads(1)), ...flags])
   const stop = async (): Promise<void> => {
     await Promise.all([router, ...nodes].map(server => server.stop()))
   }
@@ -52,7 +58,7 @@ export const memcachedEndpoint: EndpointKind = {
 
 export const nodeEndpoint: EndpointKind = {
   name: 'node',
-  start: (flags = []) => single(startNode(['-t', '2', ...flags])),
+  start: (flags = []) => single(startNode(['-t', String(testThreads(2)), ...flags])),
 }
 
 export const routerEndpoint: EndpointKind = {

@@ -12,7 +12,7 @@ import { createRegion } from '../../src/store/region.ts'
 import { Store } from '../../src/store/store.ts'
 import { verifyStore } from '../../src/store/verify.ts'
 import { TestConnection } from '../support/connection.ts'
-import { startNode } from '../support/processes.ts'
+import { startNode, testThreads } from '../support/processes.ts'
 import { readStats } from '../support/stats.ts'
 import type {
   HousekeepingThreadData,
@@ -163,11 +163,13 @@ const COUNTED_BY_STATS = [
 ] as const
 const NEVER = ['incr_misses', 'decr_misses', 'cas_misses', 'evictions', 'store_no_memory'] as const
 
-test('2 million mixed operations on 200 keys of a node of four threads', {
+const NODE_THREADS = testThreads(THREADS)
+
+test(`2 million mixed operations on 200 keys of a node, threads: ${NODE_THREADS}`, {
   timeout: 300_000,
 }, async () => {
   console.log(`node threads: seed ${seed}`)
-  const node = await startNode(['-t', String(THREADS), '-m', '128'])
+  const node = await startNode(['-t', String(NODE_THREADS), '-m', '128'])
   const first = await LoadClient.open(node.port, 0, CLIENTS, new Prng(seed))
   await first.prepare()
   const writers = Array.from({ length: CLIENTS }, (_, at) => at)

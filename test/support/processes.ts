@@ -101,6 +101,15 @@ export async function runMemring(
   return { ...status, output: output() }
 }
 
+/** Threads of a node whose test is for any number of them: MEMRING_TEST_THREADS, or `fallback`. */
+export function testThreads(fallback: number): number {
+  const given = process.env['MEMRING_TEST_THREADS']
+  if (given === undefined) return fallback
+  const threads = Number(given)
+  if (Number.isInteger(threads) && threads >= 1 && threads <= 64) return threads
+  throw new RangeError(`Cannot use MEMRING_TEST_THREADS "${given}": expected 1 to 64`)
+}
+
 let knownVersion: string | undefined
 
 /** The version that `memcached` on this machine reports; throws if there is none. */
