@@ -1,6 +1,7 @@
 /**
- * One connection of a load run: keeps its pipeline full, in a closed loop. Every chunk of replies
- * is scanned whole, and the places it freed are filled by one write.
+ * One connection of a load run: keeps its pipeline full, in a closed loop, or sends what its pace
+ * says is due. Every chunk of replies is scanned whole, and the places it freed are filled by one
+ * write.
  *
  *     idle ──start──▶ running ──no more requests, or time is up──▶ draining ──all answered──▶ idle
  *                       │                                            │
@@ -8,7 +9,8 @@
  *                           running: connect again after a pause, draining: done
  *
  * A latency is the time from just before the write to the moment at which the chunk that ends the
- * reply is handed over by Node, so it includes the time for which this process was busy.
+ * reply is handed over by Node, so it includes the time for which this process was busy. With a
+ * pace it starts when the request was due, so it includes what had to wait for a slow server.
  */
 import { connect, type Socket } from 'node:net'
 import { assert } from '../base/assert.ts'
@@ -30,10 +32,17 @@ export interface ConnectionOptions {
   readonly receiveBuffer: Buffer
 }
 
+/** When requests are due: an open loop. */
+export interface Pace {
+  readonly firstDueMs: number
+  readonly intervalMs: number
+}
+
 interface Phase {
   readonly source: RequestSource
   readonly tally: Tally
   readonly stopAtMs: number
+  readonly pace: Pace | null
   readonly finish: () => void
 }
 
@@ -48,6 +57,8 @@ export class LoadConnection implements ReplySink {
   /** When the last working connection broke; 0 while there is one. */
   #lostAtMs = 0
   #phase: Phase | null = null
+  /** Stays 0 without a pace: everything is due. */
+  #nextDueMs = 0
   #sendBuffer: Buffer
   #nowMs = 0
   #reconnectTimer: NodeJS.Timeout | null = null
@@ -98,14 +109,20 @@ export class LoadConnection implements ReplySink {
    * Sends from `source` until it ends or `stopAtMs` comes (Infinity: only the source ends it);
    * resolves when all is answered or lost.
    */
-  start(source: RequestSource, tally: Tally, stopAtMs: number): Promise<void> {
+  start(
+    source: RequestSource,
+    tally: Tally,
+    stopAtMs: number,
+    pace: Pace | null = null,
+  ): Promise<void> {
     assert(this.#phase === null, 'a phase starts after the one before has ended')
     return new Promise(resolve => {
       const finish = (): void => {
         this.#phase = null
         resolve()
       }
-      this.#phase = { source, tally, stopAtMs, finish }
+      this.#phase = { source, tally, stopAtMs, pace, finish }
+      this.#nextDueMs = pace?.firstDueMs ?? 0
       if (this.#socket === null) {
         tally.connectionsLost += 1
         tally.addComplaint('connection was lost while idle', this.#lossReason)
@@ -114,6 +131,13 @@ export class LoadConnection implements ReplySink {
         this.#fill(this.#socket, this.#phase)
       }
     })
+  }
+
+  /** Sends what is due; called as often as the process can while a phase has a pace. */
+  sendDue(nowMs: number): void {
+    const phase = this.#phase
+    if (phase === null || this.#socket === null) return
+    if (nowMs >= Math.min(this.#nextDueMs, phase.stopAtMs)) this.#fill(this.#socket, phase)
   }
 
   /** Gives up a connection whose oldest request has waited too long; called now and then. */
@@ -159,24 +183,26 @@ export class LoadConnection implements ReplySink {
   /** Fills the pipeline by one write, and ends the phase when there is nothing left to wait for. */
   #fill(socket: Socket, phase: Phase): void {
     const nowMs = performance.now()
-    const size = nowMs < phase.stopAtMs ? this.#encode(phase.source, nowMs) : 0
+    const isOver = nowMs >= phase.stopAtMs
+    const size = isOver ? 0 : this.#encode(phase, nowMs)
     if (size > 0) {
       phase.tally.bytesSent += size
       socket.write(this.#sendBuffer.subarray(0, size))
       // What the kernel did not take at once still refers to the buffer: leave that one alone.
       if (socket.writableLength > 0) this.#sendBuffer = Buffer.allocUnsafe(this.#sendBufferSize())
     }
-    if (this.#outstanding.count === 0) phase.finish()
+    if (this.#outstanding.count === 0 && (isOver || phase.pace === null)) phase.finish()
   }
 
-  #encode(source: RequestSource, nowMs: number): number {
+  #encode({ source, pace }: Phase, nowMs: number): number {
     const { requests } = this.#options
     const buffer = this.#sendBuffer
     let size = 0
-    while (!this.#outstanding.isFull && source.next()) {
+    while (!this.#outstanding.isFull && this.#nextDueMs <= nowMs && source.next()) {
       const { isSet, key } = source
       size = isSet ? requests.putSet(buffer, size, key) : requests.putGet(buffer, size, key)
-      this.#outstanding.push(isSet, key, nowMs)
+      this.#outstanding.push(isSet, key, pace === null ? nowMs : this.#nextDueMs)
+      this.#nextDueMs += pace?.intervalMs ?? 0
     }
     return size
   }

@@ -1,14 +1,15 @@
 /**
  * Drives one server with a workload: opens the connections, stores all keys, runs for a time or a
- * number of requests, and says what came back. A closed loop: each of `connections` keeps `depth`
- * requests outstanding, so a slow server is asked less, and latencies do not show what an open
- * arrival of requests would have had to wait.
+ * number of requests, and says what came back. A closed loop by itself: each of `connections` keeps
+ * `depth` requests outstanding, so a slow server is asked less, and latencies do not show what an
+ * open arrival of requests would have had to wait. With a rate the loop is open: requests are due
+ * at even distances, whether or not earlier ones are answered, and latencies count from there.
  *
  * Nothing that a server does makes it throw once it runs: wrong answers, broken connections and
  * silence are counted in the result. It runs on one event loop; measure in a process of its own.
  */
 import { Prng } from '../base/prng.ts'
-import { LoadConnection } from './connection.ts'
+import { LoadConnection, type Pace } from './connection.ts'
 import { RequestBytes } from './request-bytes.ts'
 import { type LoadResult, Tally } from './tally.ts'
 import {
@@ -34,12 +35,15 @@ export interface DriverOptions {
   readonly workload?: Partial<Workload>
 }
 
-/** How long to run; one of the two, above 0. */
-export type RunLimit = { readonly seconds: number } | { readonly requests: number }
+/** How long to run, above 0; `rate`: requests due in a second, all connections together. */
+export type RunLimit =
+  | { readonly seconds: number; readonly rate?: number }
+  | { readonly requests: number }
 
 const CONNECTIONS_MAX = 10_000
 const DEPTH_MAX = 1_024
 const REQUEST_TIMEOUT_MS_MAX = 600_000
+const RATE_MAX = 10_000_000
 const SECONDS_MAX = 7 * 24 * 3600
 const REQUESTS_MAX = Number.MAX_SAFE_INTEGER
 /** All send buffers together; each holds a full pipeline of sets. */
@@ -75,7 +79,7 @@ export class LoadDriver {
     checkWhole('requestTimeoutMs', requestTimeoutMs, 1, REQUEST_TIMEOUT_MS_MAX)
     const workload = checkWorkload(options.workload ?? {})
     const requests = new RequestBytes(workload)
-    const sendBytes = connections * depth * requests.setSize
+    const sendBytes = connections * depth * Math.max(requests.setSize, requests.getSize)
     if (sendBytes > SEND_BYTES_MAX) {
       const need = `${connections} connections of depth ${depth} need ${sendBytes} bytes`
       throw new RangeError(`Cannot hold the requests: ${need}, expected ${SEND_BYTES_MAX} at most`)
@@ -110,16 +114,26 @@ export class LoadDriver {
       const expected = `expected above 0 up to ${SECONDS_MAX}`
       throw new RangeError(`Cannot run for ${limit.seconds} seconds: ${expected}`)
     }
-    return this.#phase(index => this.#streams[index]!, limit.seconds * 1000)
+    const { seconds, rate } = limit
+    if (rate !== undefined) checkWhole('rate', rate, 1, RATE_MAX)
+    return this.#phase(index => this.#streams[index]!, seconds * 1000, rate)
   }
 
   close(): void {
     for (const connection of this.#connections) connection.close()
   }
 
+  /** Each connection has its turn, at even distances. */
+  #pace(index: number, startedAtMs: number, rate: number | undefined): Pace | null {
+    if (rate === undefined) return null
+    const count = this.#connections.length
+    return { firstDueMs: startedAtMs + (index * 1000) / rate, intervalMs: (count * 1000) / rate }
+  }
+
   async #phase(
     sourceOf: (index: number) => RequestSource,
     durationMs: number,
+    rate?: number,
   ): Promise<LoadResult> {
     if (this.#running) throw new Error('Cannot start a run: another one is under way')
     this.#running = true
@@ -130,13 +144,22 @@ export class LoadDriver {
       const nowMs = performance.now()
       for (const connection of this.#connections) connection.checkTimeout(nowMs)
     }, TIMEOUT_CHECK_MS)
+    const started = this.#connections.map((connection, index) =>
+      connection.start(sourceOf(index), tally, stopAtMs, this.#pace(index, startedAtMs, rate)),
+    )
+    let isPaced = rate !== undefined
+    const sendDue = (): void => {
+      if (!isPaced) return
+      const nowMs = performance.now()
+      for (const connection of this.#connections) connection.sendDue(nowMs)
+      // A timer's millisecond would bunch what is due.
+      setImmediate(sendDue)
+    }
+    sendDue()
     try {
-      await Promise.all(
-        this.#connections.map((connection, index) =>
-          connection.start(sourceOf(index), tally, stopAtMs),
-        ),
-      )
+      await Promise.all(started)
     } finally {
+      isPaced = false
       clearInterval(timer)
       this.#running = false
     }

@@ -2,8 +2,8 @@
  * Counts replies in a stream of bytes and checks each against the request that it answers. It
  * believes nothing: keys, flags, sizes, the value's bytes, line ends and the order are compared.
  *
- *     line ──VALUE──▶ value ──size + 2 bytes──▶ line ──END──▶ hit        (a get that hits)
- *     line ──END────────────────────────────────────────────▶ miss
+ *     line ──VALUE──▶ value ──size + 2 bytes──▶ line ──END──▶ hit        (all keys of a get hit)
+ *     line ──END────────────────────────────────────────────▶ miss       (one did not)
  *     line ──STORED─────────────────────────────────────────▶ stored
  *     line ──ERROR, CLIENT_ERROR …, SERVER_ERROR …, NOT_STORED ▶ error   (complaint, goes on)
  *     line ──anything else──▶ out of step: `push` returns false, the connection is of no more use
@@ -48,8 +48,12 @@ export class ReplyScanner {
   /** Bytes of the value and its line end that are still to come. */
   #valueRemaining = 0
   #valueSize = 0
-  /** A VALUE line has been seen for the oldest request. */
-  #valueSeen = false
+  /** Values seen for the oldest request. */
+  #valueCount = 0
+  /** Which of its keys the next value may be of: this one, or a later one where some miss. */
+  #place = 0
+  /** The key of the value being read. */
+  #valueKey = 0
   /** Something in the reply being read was wrong. */
   #wrong = false
 
@@ -81,7 +85,8 @@ export class ReplyScanner {
   reset(): void {
     this.#lineSize = 0
     this.#valueRemaining = 0
-    this.#valueSeen = false
+    this.#valueCount = 0
+    this.#place = 0
     this.#wrong = false
   }
 
@@ -123,24 +128,40 @@ export class ReplyScanner {
       if (isText(line, at, textSize, STORED)) return this.#complete(Outcome.stored)
     } else {
       if (isText(line, at, textSize, END)) {
-        return this.#complete(this.#valueSeen ? Outcome.hit : Outcome.miss)
+        return this.#complete(
+          this.#valueCount === this.#requests.keysPerGet ? Outcome.hit : Outcome.miss,
+        )
       }
-      if (!this.#valueSeen && this.#takeValueLine(line, at, textSize)) return true
+      if (this.#valueCount < this.#requests.keysPerGet && this.#takeValueLine(line, at, textSize))
+        return true
     }
     return this.#takeOtherLine(toLatin1(line, at, textSize))
   }
 
   #takeValueLine(line: Uint8Array, at: number, size: number): boolean {
     let valueSize = this.#requests.valueSize
-    if (!this.#requests.isValueLine(line, at, size, this.#outstanding.key)) {
+    const place = this.#placeOf(line, at, size)
+    if (place < 0) {
       const announced = this.#announcedSize(toLatin1(line, at, size))
       if (announced < 0) return false
       valueSize = announced
     }
-    this.#valueSeen = true
+    if (place >= 0) this.#place = place + 1
+    this.#valueCount += 1
     this.#valueSize = valueSize
     this.#valueRemaining = valueSize + 2
     return true
+  }
+
+  /** Which of the request's keys a VALUE line is of, or -1; sets `#valueKey`. */
+  #placeOf(line: Uint8Array, at: number, size: number): number {
+    const { key } = this.#outstanding
+    for (let place = this.#place; place < this.#requests.keysPerGet; place += 1) {
+      this.#valueKey = this.#requests.keyAt(key, place)
+      if (this.#requests.isValueLine(line, at, size, this.#valueKey)) return place
+    }
+    this.#valueKey = this.#requests.keyAt(key, Math.min(this.#place, this.#requests.keysPerGet - 1))
+    return -1
   }
 
   /** The size in a VALUE line that is not the expected one, or -1 if it is no VALUE line at all. */
@@ -148,7 +169,7 @@ export class ReplyScanner {
     const [, key, flags, sizeText] = VALUE_LINE.exec(text) ?? []
     const size = Number(sizeText)
     if (key === undefined || flags === undefined || size > VALUE_SIZE_MAX) return -1
-    const wanted = this.#requests.keyText(this.#outstanding.key)
+    const wanted = this.#requests.keyText(this.#valueKey)
     if (key !== wanted) this.#complain('value of another key', `"${key}" instead of "${wanted}"`)
     if (flags !== '0') this.#complain('value with other flags', `${flags} for "${wanted}"`)
     if (size !== this.#requests.valueSize) {
@@ -167,7 +188,7 @@ export class ReplyScanner {
     for (let i = dataLength; i < length; i += 1) {
       const expected = valueAt + i === this.#valueSize ? CR : LF
       if (bytes[at + i] !== expected) {
-        const key = this.#requests.keyText(this.#outstanding.key)
+        const key = this.#requests.keyText(this.#valueKey)
         return this.#outOfStep('value without CR LF behind it', `value of "${key}"`)
       }
     }
@@ -178,7 +199,7 @@ export class ReplyScanner {
   #checkValue(bytes: Buffer, at: number, length: number, valueAt: number): void {
     // A reply that is wrong already has been complained about: once is enough.
     if (this.#wrong || length === 0) return
-    const key = this.#outstanding.key
+    const key = this.#valueKey
     if (this.#requests.isValue(bytes, at, length, key, valueAt)) return
     const where = `bytes ${valueAt} to ${valueAt + length} of "${this.#requests.keyText(key)}"`
     this.#complain('value with other bytes', where)
@@ -193,7 +214,8 @@ export class ReplyScanner {
 
   #complete(outcome: Outcome): boolean {
     const checked = this.#wrong ? Outcome.error : outcome
-    this.#valueSeen = false
+    this.#valueCount = 0
+    this.#place = 0
     this.#wrong = false
     this.#sink.onReply(checked)
     return true

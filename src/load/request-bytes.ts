@@ -3,7 +3,7 @@
  * Everything is encoded once; per request only the eight digits of the key are written, and for a
  * set the value copied.
  *
- *     get memring-00000042 CRLF
+ *     get memring-00000042 CRLF              or, with several keys: get memring-00000042 memring-…
  *     set memring-00000042 0 0 100 CRLF value CRLF
  *     VALUE memring-00000042 0 100 CRLF value CRLF END CRLF
  *
@@ -23,14 +23,19 @@ const PRINTABLE_COUNT = 94
 const PATTERN_SEED = 0x6d72
 /** How many different values there are; prime, so that no power of two hides a mixed-up key. */
 const VALUE_PLACES = 251
+/** From one key of a get to the next: prime, so that they do not lie side by side in a store. */
+const NEXT_KEY_STEP = 7919
 
 export class RequestBytes {
   readonly valueSize: number
+  readonly keysPerGet: number
   readonly getSize: number
   readonly setSize: number
   /** Bytes of `VALUE key flags size`, without the line end. */
   readonly valueLineSize: number
+  readonly #keyCount: number
   readonly #getHead: Uint8Array
+  readonly #nextHead: Uint8Array
   readonly #setHead: Uint8Array
   readonly #setTail: Uint8Array
   readonly #valueHead: Uint8Array
@@ -38,23 +43,34 @@ export class RequestBytes {
   readonly #pattern: Uint8Array
 
   constructor(workload: Workload) {
-    const { keyPrefix, valueSize } = workload
+    const { keyPrefix, valueSize, keysPerGet, keyCount } = workload
     this.valueSize = valueSize
+    this.keysPerGet = keysPerGet
+    this.#keyCount = keyCount
     this.#getHead = latin1(`get ${keyPrefix}`)
+    this.#nextHead = latin1(` ${keyPrefix}`)
     this.#setHead = latin1(`set ${keyPrefix}`)
     this.#setTail = latin1(` 0 0 ${valueSize}\r\n`)
     this.#valueHead = latin1(`VALUE ${keyPrefix}`)
     this.#valueTail = latin1(` 0 ${valueSize}`)
     this.#pattern = patternOf(valueSize + VALUE_PLACES - 1)
-    this.getSize = this.#getHead.length + KEY_DIGITS + 2
+    this.getSize = 'get'.length + keysPerGet * (this.#nextHead.length + KEY_DIGITS) + 2
     this.setSize = this.#setHead.length + KEY_DIGITS + this.#setTail.length + valueSize + 2
     this.valueLineSize = this.#valueHead.length + KEY_DIGITS + this.#valueTail.length
   }
 
   /** Writes `getSize` bytes and returns the offset behind them. */
   putGet(target: Uint8Array, at: number, key: number): number {
-    const behindKey = putDigits(target, put(target, at, this.#getHead), key)
-    return putLineEnd(target, behindKey)
+    let end = putDigits(target, put(target, at, this.#getHead), key)
+    for (let place = 1; place < this.keysPerGet; place += 1) {
+      end = putDigits(target, put(target, end, this.#nextHead), this.keyAt(key, place))
+    }
+    return putLineEnd(target, end)
+  }
+
+  /** The key at `place` of a get whose first is `key`. */
+  keyAt(key: number, place: number): number {
+    return (key + place * NEXT_KEY_STEP) % this.#keyCount
   }
 
   /** Writes `setSize` bytes and returns the offset behind them. */

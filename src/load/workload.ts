@@ -17,6 +17,8 @@ export interface Workload {
   /** Sets and gets in each cycle of requests: memtier's `--ratio`. **Default:** 1 and 10. */
   readonly setRatio: number
   readonly getRatio: number
+  /** Keys that each get asks for: 1 to 100. **Default:** 1. */
+  readonly keysPerGet: number
   /** How many different keys: 1 to 100,000,000. **Default:** 10,000. */
   readonly keyCount: number
   /** `sequential` walks round, each connection from its own start. **Default:** `uniform`. */
@@ -36,12 +38,14 @@ const KEY_COUNT_MAX = 10 ** KEY_DIGITS
 const KEY_SIZE_MAX = 250
 const KEY_PREFIX_SIZE_MAX = KEY_SIZE_MAX - KEY_DIGITS
 const VALUE_SIZE_MAX = 16 * 1024 * 1024
+const KEYS_PER_GET_MAX = 100
 const RATIO_MAX = 1_000_000
 const ZIPF_EXPONENT_MAX = 10
 
 export const workloadDefaults: Workload = {
   setRatio: 1,
   getRatio: 10,
+  keysPerGet: 1,
   keyCount: 10_000,
   keyPattern: KeyPattern.uniform,
   zipfExponent: 0.99,
@@ -61,6 +65,7 @@ export function checkWorkload(options: Partial<Workload>): Workload {
   if (workload.setRatio + workload.getRatio === 0) {
     throw new RangeError('Cannot use ratio 0:0: expected at least one set or get')
   }
+  checkWhole('keysPerGet', workload.keysPerGet, 1, KEYS_PER_GET_MAX)
   checkWhole('keyCount', workload.keyCount, 1, KEY_COUNT_MAX)
   checkWhole('valueSize', workload.valueSize, 0, VALUE_SIZE_MAX)
   checkWhole('seed', workload.seed, 0, Number.MAX_SAFE_INTEGER)

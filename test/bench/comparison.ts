@@ -26,17 +26,20 @@ export interface ServerFigures {
   readonly slices: readonly Figures[]
 }
 
-/** The subject's figure divided by the peer's, over the pairs. */
+/** A subject's figure divided by a peer's, over the pairs. */
 export interface Ratios {
+  readonly subject: string
   readonly peer: string
   readonly cpuPerRequest: Spread
   readonly throughput: Spread
   readonly p50: Spread
   readonly p99: Spread
+  readonly p999: Spread
 }
 
-export interface DepthResult {
-  readonly depth: number
+export interface Result {
+  /** What was measured. */
+  readonly label: string
   readonly servers: readonly ServerFigures[]
   readonly ratios: readonly Ratios[]
 }
@@ -79,20 +82,22 @@ export function medianFigures(slices: readonly Figures[]): Figures {
   }
 }
 
-/** The first server is the subject, all others are its peers. */
+/** The first servers are the subjects, all others their peers. */
 export function compare(
-  depth: number,
+  label: string,
   measured: readonly { readonly name: string; readonly slices: readonly Figures[] }[],
-): DepthResult {
+  subjectCount = 1,
+): Result {
   const servers = measured.map(({ name, slices }) => ({
     name,
     slices,
     median: medianFigures(slices),
   }))
-  const [subject, ...peers] = servers
-  if (subject === undefined) throw new Error('Cannot compare: expected at least one server')
-  const ratios = peers.map(peer => ratiosOf(subject, peer))
-  return { depth, servers, ratios }
+  if (servers.length === 0) throw new Error('Cannot compare: expected at least one server')
+  const peers = servers.slice(subjectCount)
+  const subjects = servers.slice(0, subjectCount)
+  const ratios = subjects.flatMap(subject => peers.map(peer => ratiosOf(subject, peer)))
+  return { label, servers, ratios }
 }
 
 function ratiosOf(subject: ServerFigures, peer: ServerFigures): Ratios {
@@ -101,17 +106,19 @@ function ratiosOf(subject: ServerFigures, peer: ServerFigures): Ratios {
     return spread(pairRatios(values(subject), values(peer)))
   }
   return {
+    subject: subject.name,
     peer: peer.name,
     cpuPerRequest: of('cpuMicrosPerRequest'),
     throughput: of('requestsPerSecond'),
     p50: of('p50Us'),
     p99: of('p99Us'),
+    p999: of('p999Us'),
   }
 }
 
-export function formatDepth(result: DepthResult): string {
+export function formatResult(result: Result): string {
   const heading = [
-    `depth ${result.depth}, medians`,
+    `${result.label}, medians`,
     'CPU µs/req',
     'req/s',
     'p50 ms',
@@ -121,14 +128,21 @@ export function formatDepth(result: DepthResult): string {
     'load CPU',
   ]
   const rows = result.servers.map(server => figureCells(server.name, server.median))
-  const [subject] = result.servers
-  const ratioHeading = ['ratio, median (least to greatest)', 'CPU/req', 'req/s', 'p50', 'p99']
+  const ratioHeading = [
+    'ratio, median (least to greatest)',
+    'CPU/req',
+    'req/s',
+    'p50',
+    'p99',
+    'p99.9',
+  ]
   const ratioRows = result.ratios.map(ratios => [
-    `${subject?.name} / ${ratios.peer}, ${ratios.cpuPerRequest.count} pairs`,
+    `${ratios.subject} / ${ratios.peer}, ${ratios.cpuPerRequest.count} pairs`,
     formatSpread(ratios.cpuPerRequest),
     formatSpread(ratios.throughput),
     formatSpread(ratios.p50),
     formatSpread(ratios.p99),
+    formatSpread(ratios.p999),
   ])
   const tables = [formatColumns([heading, ...rows])]
   if (ratioRows.length > 0) tables.push(formatColumns([ratioHeading, ...ratioRows]))
@@ -152,7 +166,7 @@ function figureCells(name: string, figures: Figures): string[] {
   ]
 }
 
-function loadBoundNote(result: DepthResult): string[] {
+function loadBoundNote(result: Result): string[] {
   const bound = result.servers.filter(
     ({ median: { serverBusyPercent, loadBusyPercent } }) =>
       serverBusyPercent < BUSY_PERCENT && loadBusyPercent >= BUSY_PERCENT,

@@ -15,6 +15,8 @@ export type LoadTask =
       readonly type: 'run'
       readonly name: string
       readonly seconds: number
+      /** Requests a second; null, and as many as are answered are sent. */
+      readonly rate: number | null
       /** The server process whose CPU time is read. */
       readonly pid: number
     }
@@ -32,6 +34,8 @@ export type LoadAnswer =
   | { readonly ok: true; readonly slice: Slice | null }
   | { readonly ok: false; readonly error: string }
 
+type RunTask = Extract<LoadTask, { type: 'run' }>
+
 const drivers = new Map<string, LoadDriver>()
 
 async function handle(task: LoadTask): Promise<Slice | null> {
@@ -42,7 +46,7 @@ async function handle(task: LoadTask): Promise<Slice | null> {
     case 'preload':
       return { load: await driverOf(task.name).preload(), serverCpuSeconds: 0, loadCpuSeconds: 0 }
     case 'run':
-      return measure(driverOf(task.name), task.seconds, task.pid)
+      return measure(driverOf(task.name), task)
     case 'close':
       for (const driver of drivers.values()) driver.close()
       drivers.clear()
@@ -50,10 +54,11 @@ async function handle(task: LoadTask): Promise<Slice | null> {
   }
 }
 
-async function measure(driver: LoadDriver, seconds: number, pid: number): Promise<Slice> {
+async function measure(driver: LoadDriver, task: RunTask): Promise<Slice> {
+  const { pid, seconds, rate } = task
   const serverBefore = cpuSeconds(pid)
   const loadBefore = process.cpuUsage()
-  const load = await driver.run({ seconds })
+  const load = await driver.run(rate === null ? { seconds } : { seconds, rate })
   const { user, system } = process.cpuUsage(loadBefore)
   const serverCpuSeconds = cpuSeconds(pid) - serverBefore
   return { load, serverCpuSeconds, loadCpuSeconds: (user + system) / 1e6 }

@@ -5,9 +5,9 @@
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { cpus, loadavg, release } from 'node:os'
-import { parseArgs } from 'node:util'
-import { compare, type DepthResult, type Figures, figuresOf, formatDepth } from './comparison.ts'
+import { compare, type Figures, figuresOf, formatResult, type Result } from './comparison.ts'
 import { LoadClient } from './load-client.ts'
+import { HELP, type Load, type Options, readOptions } from './node-bench-options.ts'
 import {
   commandText,
   memcachedCommand,
@@ -16,139 +16,72 @@ import {
   type ServerCommand,
   startPinned,
 } from './servers.ts'
+import { memoryFor } from './shapes.ts'
 import { allowedCpus, choosePins, inTurn } from './support.ts'
 
-const HELP = `Usage: npm run bench -- [options]
-
-Compares "memring node -t 1" with "memcached -t 1" under the same load, in turn.
-
-  --pairs N          how many times each is measured (7)
-  --seconds N        length of one measurement (5)
-  --warmup N         seconds of load for each before the first measurement (5)
-  --depths A,B       requests outstanding on each connection (1,16)
-  --connections N    (50)
-  --keys N           how many, all present (10000)
-  --value-size N     bytes (100)
-  --node-args "…"    more flags for the node, split at spaces
-  --aa               memcached against itself: what ratios this machine's noise makes
-  --quick            3 pairs of 1 second after 1 second of warm-up: a look, not a figure
-  --json FILE        everything measured, slice by slice
-  --help
-
-MEMCACHED_BIN=PATH compares with that memcached too, beside the one on PATH; with --aa, it is
-the one compared with itself.
-The report is on stdout, progress on stderr. Nothing else should run on the machine.
-
-Examples:
-  npm run bench
-  npm run bench -- --quick --depths 16
-  npm run bench -- --aa --pairs 15 --json aa.json
-  MEMCACHED_BIN=/opt/memcached/bin/memcached npm run bench -- --pairs 11
-`
-
-interface Options {
-  readonly pairs: number
-  readonly seconds: number
-  readonly warmup: number
-  readonly depths: readonly number[]
-  readonly connections: number
-  readonly keys: number
-  readonly valueSize: number
-  readonly nodeArgs: readonly string[]
-  readonly aa: boolean
-  readonly json: string | undefined
-}
-
-/** Null: help was asked for. */
-function readOptions(args: readonly string[]): Options | null {
-  const text = { type: 'string' } as const
-  const flag = { type: 'boolean', default: false } as const
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      pairs: text,
-      seconds: text,
-      warmup: text,
-      depths: { ...text, default: '1,16' },
-      connections: { ...text, default: '50' },
-      keys: { ...text, default: '10000' },
-      'value-size': { ...text, default: '100' },
-      'node-args': { ...text, default: '' },
-      aa: flag,
-      quick: flag,
-      json: text,
-      help: flag,
-    },
-  })
-  if (values.help) return null
-  const { quick } = values
-  return {
-    pairs: wholeNumber('--pairs', values.pairs ?? (quick ? '3' : '7'), 1, 1000),
-    seconds: wholeNumber('--seconds', values.seconds ?? (quick ? '1' : '5'), 1, 3600),
-    warmup: wholeNumber('--warmup', values.warmup ?? (quick ? '1' : '5'), 1, 3600),
-    depths: values.depths.split(',').map(depth => wholeNumber('--depths', depth, 1, 1024)),
-    connections: wholeNumber('--connections', values.connections, 1, 1000),
-    keys: wholeNumber('--keys', values.keys, 1, 1_000_000),
-    valueSize: wholeNumber('--value-size', values['value-size'], 0, 1_000_000),
-    nodeArgs: values['node-args'].split(' ').filter(part => part !== ''),
-    aa: values.aa,
-    json: values.json,
-  }
-}
-
-function wholeNumber(name: string, text: string, least: number, greatest: number): number {
-  const value = Number(text)
-  if (/^\d{1,9}$/.test(text) && value >= least && value <= greatest) return value
-  throw new RangeError(`Cannot read ${name} "${text}": expected ${least} to ${greatest}`)
-}
-
-/** The subject first, then its peers. */
-function serverCommands(options: Options): ServerCommand[] {
-  const debian = memcachedCommand('memcached', 'memcached')
+/** The subjects first, then their peers. */
+function serverCommands(options: Options): { subjects: ServerCommand[]; peers: ServerCommand[] } {
+  const memory = ['-m', String(memoryFor(options.loads))]
+  const sized = (server: ServerCommand) => ({ ...server, args: [...server.args, ...memory] })
+  const debian = sized(memcachedCommand('memcached', 'memcached'))
   const given = process.env['MEMCACHED_BIN']
   if (options.aa) {
-    const twice = given ? memcachedCommand('memcached', given) : debian
-    return [twice, { ...twice, name: 'memcached again' }]
+    const twice = given ? sized(memcachedCommand('memcached', given)) : debian
+    return { subjects: [twice], peers: [{ ...twice, name: 'memcached again' }] }
   }
-  const peers = given ? [debian, memcachedCommand('MEMCACHED_BIN', given)] : [debian]
-  return [nodeCommand(options.nodeArgs), ...peers]
+  const peers = given ? [debian, sized(memcachedCommand('MEMCACHED_BIN', given))] : [debian]
+  const node = sized(nodeCommand(options.nodeArgs))
+  const subjects = options.io.map(io => ({
+    ...node,
+    name: `node ${io}`,
+    args: [...node.args, '--io', io],
+  }))
+  return { subjects: subjects.length === 0 ? [node] : subjects, peers }
 }
 
 function progress(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
-async function measureDepth(
-  load: LoadClient,
-  servers: readonly PinnedServer[],
+interface Measurement {
+  readonly servers: readonly PinnedServer[]
+  readonly subjectCount: number
+  readonly load: Load
+  readonly depth: number
+}
+
+async function measure(
+  client: LoadClient,
   options: Options,
-  depth: number,
-): Promise<DepthResult> {
-  const { connections, keys: keyCount, valueSize } = options
+  { servers, subjectCount, load, depth }: Measurement,
+): Promise<Result> {
+  const { connections, keyCount, valueSize } = load
+  const { rate } = options
+  const label = rate === null ? `${load.name}, depth ${depth}` : `${load.name}, ${rate}/s`
   for (const { name, port } of servers) {
-    const workload = { keyCount, valueSize }
+    const workload = { ...load.workload, keyCount, valueSize }
     const driver = { host: '127.0.0.1', port, connections, depth, workload }
-    await load.do({ type: 'open', name, options: driver })
-    const { load: stored } = await load.measure({ type: 'preload', name })
+    await client.do({ type: 'open', name, options: driver })
+    const { load: stored } = await client.measure({ type: 'preload', name })
     if (stored.stored !== keyCount) {
       const why = JSON.stringify(stored.complaints)
       throw new Error(`Cannot store the keys in ${name}: ${stored.stored} of ${keyCount}, ${why}`)
     }
   }
   for (const { name, pid } of servers) {
-    progress(`depth ${depth}: warming up ${name} for ${options.warmup} s`)
-    await load.do({ type: 'run', name, pid, seconds: options.warmup })
+    progress(`${label}: warming up ${name} for ${options.warmup} s`)
+    await client.do({ type: 'run', name, pid, seconds: options.warmup, rate })
   }
   const measured = await inTurn(servers, options.pairs, async ({ name, pid }, round) => {
-    const slice = await load.measure({ type: 'run', name, pid, seconds: options.seconds })
-    const figures = figuresOf(name, slice)
+    const task = { type: 'run', name, pid, seconds: options.seconds, rate } as const
+    const figures = figuresOf(name, await client.measure(task))
     const cpu = figures.cpuMicrosPerRequest.toFixed(2)
-    const rate = figures.requestsPerSecond.toFixed(0)
-    progress(`depth ${depth}, ${round + 1}/${options.pairs} ${name}: ${cpu} µs/req, ${rate} req/s`)
+    const perSecond = figures.requestsPerSecond.toFixed(0)
+    progress(`${label}, ${round + 1}/${options.pairs} ${name}: ${cpu} µs/req, ${perSecond} req/s`)
     return figures
   })
-  await load.do({ type: 'close' })
-  return compare(depth, named(servers, measured))
+  await client.do({ type: 'close' })
+  return compare(label, named(servers, measured), subjectCount)
 }
 
 function named(
@@ -183,37 +116,42 @@ function git(...args: string[]): string {
 }
 
 function describeRun(options: Options, args: readonly string[]): string[] {
-  const { connections, keys, valueSize, pairs, seconds, warmup } = options
-  return [
-    `command: npm run bench -- ${args.join(' ')}`.trimEnd(),
-    `${connections} connections, ${keys} keys of ${valueSize} bytes, set:get 1:10, uniform; ` +
-      `${pairs} pairs of ${seconds} s after ${warmup} s of warm-up each`,
-  ]
+  const { pairs, seconds, warmup } = options
+  const loads = options.loads.map(({ name, says, connections, keyCount, valueSize }) => {
+    const held = `${keyCount} keys of ${valueSize} bytes`
+    return `${name}: ${says}, ${connections} connections, ${held}, uniform`
+  })
+  const counted = `${pairs} pairs of ${seconds} s after ${warmup} s of warm-up each`
+  return [`command: npm run bench -- ${args.join(' ')}`.trimEnd(), ...loads, counted]
 }
 
 async function run(options: Options, args: readonly string[]): Promise<void> {
   const pins = choosePins(allowedCpus())
   const head = [...describeRun(options, args), ...describeMachine(pins)]
-  const load = new LoadClient(pins.load)
+  const client = new LoadClient(pins.load)
   const servers: PinnedServer[] = []
+  const { subjects, peers } = serverCommands(options)
   try {
-    for (const command of serverCommands(options)) {
+    for (const command of [...subjects, ...peers]) {
       const server = await startPinned(command, pins.server)
       servers.push(server)
       head.push(`${server.name}: version ${server.version}, ${commandText(command)}`)
     }
     process.stdout.write(`${head.join('\n')}\n`)
-    const results: DepthResult[] = []
-    for (const depth of options.depths) {
-      const result = await measureDepth(load, servers, options, depth)
-      results.push(result)
-      process.stdout.write(`\n${formatDepth(result)}\n`)
+    const results: Result[] = []
+    for (const load of options.loads) {
+      for (const depth of load.depths) {
+        const parts = { servers, subjectCount: subjects.length, load, depth }
+        const result = await measure(client, options, parts)
+        results.push(result)
+        process.stdout.write(`\n${formatResult(result)}\n`)
+      }
     }
     if (options.json !== undefined) {
       writeFileSync(options.json, `${JSON.stringify({ head, options, results }, null, 2)}\n`)
     }
   } finally {
-    load.stop()
+    client.stop()
     await Promise.all(servers.map(server => server.stop()))
   }
 }

@@ -57,9 +57,15 @@ async function main(): Promise<void> {
     const options = { host: '127.0.0.1', port, connections, depth, workload }
     await load.do({ type: 'open', name, options })
     await load.do({ type: 'preload', name })
-    await load.do({ type: 'run', name, pid, seconds: Number(values.warmup) })
+    await load.do({ type: 'run', name, pid, seconds: Number(values.warmup), rate: null })
     const sampled = record(pid, file, Number(values.seconds))
-    const slice = await load.measure({ type: 'run', name, pid, seconds: Number(values.seconds) })
+    const slice = await load.measure({
+      type: 'run',
+      name,
+      pid,
+      seconds: Number(values.seconds),
+      rate: null,
+    })
     await sampled
     const micros = (slice.serverCpuSeconds / slice.load.total.count) * 1e6
     process.stdout.write(`depth ${depth}: ${micros.toFixed(2)} µs/request under perf\n`)

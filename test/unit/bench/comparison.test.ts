@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Outcome } from '../../../src/load/reply-scanner.ts'
 import { type LoadResult, Tally } from '../../../src/load/tally.ts'
-import { compare, type Figures, figuresOf, formatDepth } from '../../bench/comparison.ts'
+import { compare, type Figures, figuresOf, formatResult } from '../../bench/comparison.ts'
 import type { Slice } from '../../bench/load-process.ts'
 
 /** 1,000 hits of 300 µs in two seconds. */
@@ -27,8 +27,8 @@ function slicesOf(cpuMicros: readonly number[], other: Partial<Figures> = {}): F
 }
 
 function formatted(other: Partial<Figures>): string {
-  return formatDepth(
-    compare(16, [
+  return formatResult(
+    compare('depth 16', [
       { name: 'node', slices: slicesOf([6, 9], other) },
       { name: 'memcached', slices: slicesOf([6, 6], other) },
     ]),
@@ -67,7 +67,7 @@ describe('figuresOf', () => {
 
 describe('compare', () => {
   test('takes the median of the ratios, not the ratio of the medians', () => {
-    const { servers, ratios } = compare(16, [
+    const { servers, ratios } = compare('depth 16', [
       { name: 'node', slices: slicesOf([6, 10, 7]) },
       { name: 'memcached', slices: slicesOf([5, 20, 7]) },
       { name: 'other', slices: slicesOf([3, 5, 7]) },
@@ -79,18 +79,34 @@ describe('compare', () => {
     expect(ratios[0]?.throughput).toEqual({ median: 1, least: 1, greatest: 1, count: 3 })
   })
 
+  test('every subject is compared with every peer', () => {
+    const names = ['node uring', 'node epoll', 'memcached', 'other']
+    const slices = slicesOf([6], { p999Us: 10 })
+    const measured = names.map(name => ({ name, slices }))
+    const { ratios } = compare('depth 1', measured, 2)
+    expect(ratios.map(({ subject, peer }) => `${subject} / ${peer}`)).toEqual([
+      'node uring / memcached',
+      'node uring / other',
+      'node epoll / memcached',
+      'node epoll / other',
+    ])
+    expect(ratios[0]?.p999).toEqual({ median: 1, least: 1, greatest: 1, count: 1 })
+  })
+
   test('nothing to compare is an error', () => {
-    expect(() => compare(1, [])).toThrow('expected at least one server')
+    expect(() => compare('depth 1', [])).toThrow('expected at least one server')
   })
 })
 
-describe('formatDepth', () => {
+describe('formatResult', () => {
   test('shows medians, ratios with their spread, and how busy both sides were', () => {
     expect(formatted({ loadBusyPercent: 80 }).split('\n')).toEqual([
       'depth 16, medians  CPU µs/req   req/s  p50 ms  p99 ms  p99.9 ms  server CPU  load CPU',
       'node                     7.50  100000   0.400   1.000     2.500        60 %      80 %',
       'memcached                6.00  100000   0.400   1.000     2.500        60 %      80 %',
-      expect.stringMatching(/^ratio, median \(least to greatest\) +CPU\/req +req\/s +p50 +p99$/),
+      expect.stringMatching(
+        /^ratio, median \(least to greatest\) +CPU\/req +req\/s +p50 +p99 +p99\.9$/,
+      ),
       expect.stringMatching(/^node \/ memcached, 2 pairs +1\.25 \(1\.00 to 1\.50\) +1\.00 \(/),
     ])
   })

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import type { DepthResult } from '../../bench/comparison.ts'
+import type { Result } from '../../bench/comparison.ts'
 import { allowedCpus } from '../../bench/support.ts'
 
 const BENCH = fileURLToPath(new URL('../../bench/node-bench.ts', import.meta.url))
@@ -36,14 +36,14 @@ describe('node-bench', () => {
     try {
       const args = ['--aa', '--pairs', '1', '--seconds', '1', '--warmup', '1', '--depths', '4']
       const { code, stdout, stderr } = await runBench([...args, '--json', json])
-      expect(stderr).toContain('depth 4, 1/1 memcached again: ')
+      expect(stderr).toContain('mix, depth 4, 1/1 memcached again: ')
       expect(code).toBe(0)
       expect(stdout).toContain(`command: npm run bench -- ${args.join(' ')}`)
       expect(stdout).toMatch(/^memcached: version \d+\.\d+\.\d+, memcached .*-t 1/m)
       expect(stdout).toMatch(/^memcached +\d+\.\d\d +\d+ +\d/m)
       expect(stdout).toMatch(/^memcached \/ memcached again, 1 pairs +\d+\.\d\d \(/m)
-      const { results } = JSON.parse(readFileSync(json, 'utf8')) as { results: DepthResult[] }
-      expect(results.map(({ depth }) => depth)).toEqual([4])
+      const { results } = JSON.parse(readFileSync(json, 'utf8')) as { results: Result[] }
+      expect(results.map(({ label }) => label)).toEqual(['mix, depth 4'])
       const [first] = results[0]?.servers ?? []
       expect(first?.slices[0]?.cpuMicrosPerRequest).toBeGreaterThan(0)
     } finally {
@@ -63,6 +63,9 @@ describe('node-bench', () => {
     [['--seconds', '3601'], 'Cannot read --seconds "3601": expected 1 to 3600'],
     [['--depths', '1,x'], 'Cannot read --depths "x": expected 1 to 1024'],
     [['--connections', '99999999999'], 'Cannot read --connections "99999999999": expected'],
+    [['--shapes', 'mix,square'], 'Cannot find shape "square": expected mix, depths, sets'],
+    [['--io', 'uring,fast'], 'Cannot use --io "fast": expected uring, epoll, net'],
+    [['--rate', '0'], 'Cannot read --rate "0": expected 1 to 10000000'],
     [['--unknown'], "Unknown option '--unknown'"],
   ])('%j is refused', async (args, message) => {
     const { code, stdout, stderr } = await runBench(args)

@@ -75,6 +75,31 @@ describe('LoadDriver against memcached', () => {
     expect(result.total.latency.maxUs).toBeGreaterThan(0)
   })
 
+  test('several keys a get: all hits, each key asked for', async () => {
+    const workload = { keyCount: 50, keysPerGet: 10, keyPrefix: 'ten-' }
+    const driver = await openDriver(memcached.port, { connections: 3, depth: 4, workload })
+    await driver.preload()
+    const observer = await TestConnection.open(memcached)
+    cleanups.push(() => observer.close())
+    await observer.ask('stats reset')
+    const result = await driver.run({ requests: 1_100 })
+    expect(result).toMatchObject(noTrouble)
+    expect(result.total.count).toBe(1_100)
+    await observer.send('stats\r\n')
+    const stats = (await observer.receiveUntil('END\r\n')).toString()
+    expect(stats).toContain(`STAT get_hits ${result.hits * 10}\r\n`)
+  })
+
+  test('a rate is kept to, however deep the pipeline', async () => {
+    const driver = await openDriver(memcached.port, { connections: 5, depth: 64 })
+    await driver.preload()
+    const result = await driver.run({ seconds: 0.5, rate: 2_000 })
+    expect(result).toMatchObject(noTrouble)
+    // Due from the first moment on, every half millisecond; the last few may come too late.
+    expect(result.total.count).toBeLessThanOrEqual(1_000)
+    expect(result.total.count).toBeGreaterThan(800)
+  })
+
   test('the server has counted exactly the requests that the driver reports', async () => {
     const observer = await TestConnection.open(memcached)
     cleanups.push(() => observer.close())
@@ -223,6 +248,34 @@ describe('LoadDriver against a server that answers wrongly', () => {
     expect(result).toMatchObject({ lost: 3, connectionsLost: 1, hits: 0, stored: 0 })
     expect(result.total.count).toBe(0)
     expect(result.seconds).toBeCloseTo(0.1, 6)
+  })
+
+  test('with a rate, latency counts from when a request was due', async () => {
+    const delayMs = 200
+    const fake = await fakeServer(({ index, rightReply }) => {
+      // Everything waits behind the first answer, and there is one place in the pipeline.
+      const until = performance.now() + (index === 0 ? delayMs : 0)
+      while (performance.now() < until);
+      return rightReply
+    })
+    const options = { connections: 1, depth: 1, workload: { keyCount: 4, getRatio: 0 } }
+    const driver = await openDriver(fake.port, options)
+    const result = await driver.run({ seconds: 0.5, rate: 100 })
+    expect(result).toMatchObject(noTrouble)
+    expect(result.total.count).toBeGreaterThan(20)
+    // The twenty that came due meanwhile waited 200, 190, 180 … ms: half of them 100 and more.
+    expect(result.total.latency.maxUs).toBeGreaterThan(delayMs * 900)
+    expect(result.total.latency.meanUs).toBeGreaterThan(20_000)
+  })
+
+  test('a rate that nobody can keep ends in time', async () => {
+    const fake = await fakeServer(() => '')
+    const driver = await openDriver(fake.port, { ...small, depth: 3 })
+    const result = await driver.run({ seconds: 0.1, rate: 1_000_000 })
+    expect(result).toMatchObject({ lost: 3, hits: 0, stored: 0 })
+    for (const rate of [0, 0.5, 10_000_001, 1e12]) {
+      expect(() => driver.run({ seconds: 1, rate })).toThrow(`Cannot use rate ${rate}: expected`)
+    }
   })
 
   test('a connection that the server closes is made again, its requests are lost', async () => {

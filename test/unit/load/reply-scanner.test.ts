@@ -7,6 +7,7 @@ import { RequestBytes } from '../../../src/load/request-bytes.ts'
 import { checkWorkload } from '../../../src/load/workload.ts'
 
 const requests = new RequestBytes(checkWorkload({ keyPrefix: 'k', valueSize: 5 }))
+const severalKeys = new RequestBytes(checkWorkload({ keyPrefix: 'k', valueSize: 5, keysPerGet: 3 }))
 
 /** A request that was sent: `g3` is a get of key 3, `s3` a set. */
 type Sent = `g${number}` | `s${number}`
@@ -37,26 +38,26 @@ class Recorder implements ReplySink {
   }
 }
 
-function scan(sent: readonly Sent[], pieces: readonly Buffer[]): Scanned {
+function scan(sent: readonly Sent[], pieces: readonly Buffer[], bytes = requests): Scanned {
   const outstanding = new Outstanding(8)
   for (const request of sent) {
     outstanding.push(request.startsWith('s'), Number(request.slice(1)), 0)
   }
   const recorder = new Recorder(outstanding)
-  const scanner = new ReplyScanner(requests, outstanding, recorder)
+  const scanner = new ReplyScanner(bytes, outstanding, recorder)
   const inStep = pieces.every(piece => scanner.push(piece, piece.length))
   const { outcomes, complaints } = recorder
   return { outcomes, complaints, inStep, unanswered: outstanding.count }
 }
 
 /** Scans the stream whole, in two pieces cut at every byte, and byte by byte. */
-function scanEveryWay(sent: readonly Sent[], stream: string): Scanned {
+function scanEveryWay(sent: readonly Sent[], stream: string, of = requests): Scanned {
   const bytes = Buffer.from(stream, 'latin1')
-  const whole = scan(sent, [bytes])
+  const whole = scan(sent, [bytes], of)
   const single = Array.from(bytes, (_, at) => bytes.subarray(at, at + 1))
   const cuts = Array.from(bytes, (_, at) => [bytes.subarray(0, at), bytes.subarray(at)])
   for (const pieces of [single, ...cuts]) {
-    const { complaints, ...rest } = scan(sent, pieces)
+    const { complaints, ...rest } = scan(sent, pieces, of)
     const { complaints: wholeComplaints, ...wholeRest } = whole
     expect(rest).toEqual(wholeRest)
     // Where a value is cut decides which of its bytes are named; what went wrong is the same.
@@ -219,5 +220,38 @@ describe('ReplyScanner, out of step', () => {
       expect(scanner.push(Buffer.from('END\r\n'), 5)).toBe(true)
     }
     expect(recorder.outcomes).toBe('mmm')
+  })
+})
+
+describe('a get of several keys', () => {
+  const first = 3
+  const [a = '', b = '', c = ''] = [0, 1, 2].map(at => {
+    const key = severalKeys.keyAt(first, at)
+    const set = Buffer.alloc(severalKeys.setSize)
+    severalKeys.putSet(set, 0, key)
+    const [, value = ''] = set.toString('latin1').split('\r\n')
+    return `VALUE ${severalKeys.keyText(key)} 0 5\r\n${value}\r\n`
+  })
+
+  test.each([
+    ['all there', `${a}${b}${c}`, 'h'],
+    ['the first missing', `${b}${c}`, 'm'],
+    ['the middle one missing', `${a}${c}`, 'm'],
+    ['the last missing', `${a}${b}`, 'm'],
+    ['none there', '', 'm'],
+  ])('%s', (_, values, outcome) => {
+    const sent = [`g${first}`, `g${first}`] as const
+    const scanned = scanEveryWay(sent, `${values}END\r\n${a}${b}${c}END\r\n`, severalKeys)
+    const expected = { outcomes: `${outcome}h`, complaints: [], inStep: true, unanswered: 0 }
+    expect(scanned).toEqual(expected)
+  })
+
+  test('values in another order, twice, or one too many are noticed', () => {
+    for (const values of [`${b}${a}${c}`, `${a}${a}${c}`]) {
+      const { outcomes, complaints } = scanEveryWay([`g${first}`], `${values}END\r\n`, severalKeys)
+      expect([outcomes, complaints.map(kindOf)[0]]).toEqual(['e', 'value of another key'])
+    }
+    const tooMany = scanEveryWay([`g${first}`], `${a}${b}${c}${c}END\r\n`, severalKeys)
+    expect([tooMany.inStep, tooMany.complaints.map(kindOf)]).toEqual([false, ['unexpected reply']])
   })
 })

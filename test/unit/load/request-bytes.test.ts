@@ -31,6 +31,16 @@ describe('RequestBytes', () => {
     }
   })
 
+  test('`putGet()` of several keys asks for as many that are not neighbours', () => {
+    const workload = checkWorkload({ keysPerGet: 3, keyCount: 10_000, keyPrefix: 'p:' })
+    const several = new RequestBytes(workload)
+    const target = Buffer.alloc(several.getSize + 4, '#')
+    expect(several.putGet(target, 2, 42)).toBe(2 + several.getSize)
+    const keys = 'p:00000042 p:00007961 p:00005880'
+    expect(target.toString('latin1')).toBe(`##get ${keys}\r\n##`)
+    expect([0, 1, 2].map(at => several.keyText(several.keyAt(42, at))).join(' ')).toBe(keys)
+  })
+
   test.each([0, 1, 100, 5_000])('`putSet()` writes a value of %d bytes', valueSize => {
     const requests = requestsOf(valueSize)
     for (const key of KEYS) {

@@ -33,6 +33,7 @@ describe('checkWorkload', () => {
     expect(checkWorkload({})).toEqual({
       setRatio: 1,
       getRatio: 10,
+      keysPerGet: 1,
       keyCount: 10_000,
       keyPattern: 'uniform',
       zipfExponent: 0.99,
@@ -46,6 +47,7 @@ describe('checkWorkload', () => {
   const limits: [keyof Workload, number, number][] = [
     ['setRatio', 0, 1_000_000],
     ['getRatio', 0, 1_000_000],
+    ['keysPerGet', 1, 100],
     ['keyCount', 1, 100_000_000],
     ['valueSize', 0, 16_777_216],
     ['seed', 0, Number.MAX_SAFE_INTEGER],
