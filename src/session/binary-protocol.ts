@@ -186,8 +186,11 @@ export class BinaryProtocol {
     const answer = session.executor.stats(session, argument === '' ? [] : words)
     // What a dump of keys says in text has no binary form (memcached has none either).
     const isKnown = answer !== undefined && answer.label !== 'ITEM' && argument !== 'conns'
-    if (isKnown) session.sendReply(new StatPackets(answer, request.opcode, request.opaque))
-    else putBinary(session.output, request, BinaryStatus.notFound)
+    if (!isKnown || answer.end.startsWith('CLIENT_ERROR')) {
+      putBinary(session.output, request, BinaryStatus.notFound)
+      return
+    }
+    session.sendReply(new StatPackets(answer, request.opcode, request.opaque))
   }
 
   #store(bytes: Uint8Array, end: number): number {
