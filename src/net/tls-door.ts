@@ -20,7 +20,7 @@ export type TlsCounters = {
 }
 
 type Waiting = { secured: (socket: TLSSocket) => void; failed: () => void }
-type Handshake = Waiting & { socket: Socket }
+type Handshake = Waiting & { socket: Socket; isDone: boolean }
 
 /** A thread's doors, one for each kind of secure listener. */
 export class TlsDoors {
@@ -46,7 +46,10 @@ export class TlsDoors {
 export class TlsDoor {
   readonly #server: Server
   readonly #counters: TlsCounters
-  /** Sockets in their handshake, by both ends' addresses: node:tls does not say which was which. */
+  /**
+   * Sockets in their handshake, by both ends' addresses: node:tls does not say which was which.
+   * Those of peers that have gone already have none, and take each other's place.
+   */
   readonly #waiting = new Map<string, Handshake>()
 
   /** @param handshakeMs what a handshake may take */
@@ -68,11 +71,11 @@ export class TlsDoor {
   /** Exactly one of the two is called, later. */
   secure(socket: Socket, waiting: Waiting): void {
     const ends = endsOf(socket)
-    const handshake = { ...waiting, socket }
+    const handshake = { ...waiting, socket, isDone: false }
     this.#waiting.set(ends, handshake)
     socket.once('close', () => {
-      if (this.#waiting.get(ends) !== handshake) return
-      this.#waiting.delete(ends)
+      if (handshake.isDone) return
+      if (this.#waiting.get(ends) === handshake) this.#waiting.delete(ends)
       this.#counters.handshakeFailed()
       handshake.failed()
     })
@@ -99,6 +102,7 @@ export class TlsDoor {
       return
     }
     this.#waiting.delete(ends)
+    waiting.isDone = true
     this.#counters.sessionStarted()
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code?.startsWith('ERR_SSL_')) this.#counters.protocolFailed()

@@ -95,6 +95,8 @@ export class IncomingValue {
   }
 
   abandon(): void {
+    // Of a large one only: a reply of the session's may be watched in the same place.
+    if (this.#sink) this.#session.services.stalled.remove(this.#session)
     if (this.#staged) this.#session.services.staging.give(this.#staged)
     this.#sink?.abandon()
     this.#staged = undefined

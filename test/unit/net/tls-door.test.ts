@@ -1,9 +1,10 @@
 // Handshakes: who comes in, who does not, and that each of them is heard of exactly once.
 
-import { createServer, connect as plainConnect, type Server, type Socket } from 'node:net'
+import { createServer, connect as plainConnect, type Server, Socket } from 'node:net'
 import { once } from 'node:events'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { loadKernel } from '../../../src/net/kernel.ts'
 import { TlsDoor } from '../../../src/net/tls-door.ts'
 import { readTls, type TlsMaterial, TlsVerify } from '../../../src/net/tls-material.ts'
 import { type Certificate, Certificates } from '../../support/certificates.ts'
@@ -142,4 +143,29 @@ test('close() ends handshakes under way', async () => {
   socket.resume()
   await once(socket, 'close')
   await expect.poll(() => seen.failed).toBe(1)
+})
+
+test('peers that reset before anybody looks have no address, and are each counted out', async () => {
+  const { door, seen } = await open(TlsVerify.none)
+  const kernel = loadKernel()!
+  const listener = kernel.listen('127.0.0.1', 0, 5)
+  const peers = [1, 2, 3].map(() => plainConnect(kernel.portOf(listener), '127.0.0.1'))
+  await Promise.all(peers.map(peer => once(peer, 'connect')))
+  const accepted = peers.map(() => kernel.accept(listener))
+  for (const peer of peers) peer.resetAndDestroy()
+  await new Promise(resolve => setTimeout(resolve, 50))
+  const handshakes = { secured: 0, failed: 0 }
+  for (const fd of accepted) {
+    door.secure(new Socket({ fd, readable: true, writable: true, allowHalfOpen: true }), {
+      secured: () => {
+        handshakes.secured += 1
+      },
+      failed: () => {
+        handshakes.failed += 1
+      },
+    })
+  }
+  kernel.close(listener)
+  await expect.poll(() => handshakes).toEqual({ secured: 0, failed: 3 })
+  expect(seen.counted).toBe(3)
 })

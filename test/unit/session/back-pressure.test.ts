@@ -264,4 +264,15 @@ describe('a peer that makes no progress with a large value', () => {
       false,
     ])
   })
+
+  test('having sent it with a bad end is not watched any more', () => {
+    const node = makeNode()
+    const client = node.connect()
+    client.send(`set a 0 0 200000\r\n${'x'.repeat(100_000)}`)
+    client.send(`${'x'.repeat(100_000)}XY`)
+    node.advance(10)
+    node.services.stalled.check(node.services.nowMs())
+    expect(client.stream.text).toBe('CLIENT_ERROR bad data chunk\r\n')
+    expect(client.stream.destroyed).toBe(false)
+  })
 })
