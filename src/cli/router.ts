@@ -127,7 +127,8 @@ function parsePlacement(text: string): Placement {
 }
 
 async function runRouter(flags: Flags, command: Command): Promise<void> {
-  const load = () => loadOptions(flags)
+  const isIoGiven = command.getOptionValueSource('io') === 'cli'
+  const load = () => loadOptions(flags, isIoGiven)
   let loaded: Loaded
   try {
     loaded = await load()
@@ -151,10 +152,10 @@ async function runRouter(flags: Flags, command: Command): Promise<void> {
 
 type Loaded = Accounts & { options: RouterOptions }
 
-async function loadOptions(flags: Flags): Promise<Loaded> {
+async function loadOptions(flags: Flags, isIoGiven: boolean): Promise<Loaded> {
   const found = await readAccounts(flags, process.env)
   const options = flags.config
-    ? await fromFile(flags.config, flags, found.accounts)
+    ? await fromFile(flags.config, { flags, isIoGiven, accounts: found.accounts })
     : fromFlags(flags, found.accounts)
   return { options, accounts: options.accounts, openFiles: found.openFiles }
 }
@@ -171,10 +172,16 @@ class UsageError extends Error {
   override name = 'UsageError'
 }
 
+type FileOverrides = {
+  flags: Flags
+  /** By the flag, which goes before the file; the environment does not. */
+  isIoGiven: boolean
+  accounts: RouterOptions['accounts']
+}
+
 async function fromFile(
   path: string,
-  flags: Flags,
-  accounts: RouterOptions['accounts'],
+  { flags, isIoGiven, accounts }: FileOverrides,
 ): Promise<RouterOptions> {
   const { loadClusterFile } = await import('../cluster/cluster-file.ts')
   const config: ClusterConfig = loadClusterFile(path, process.env)
@@ -194,7 +201,7 @@ async function fromFile(
     nodeCredential: undefined,
     verbosity: flags.verbose,
     useKernel: canMap(),
-    ...ioOf(flags.io, refuse),
+    ...ioOf((isIoGiven ? undefined : router.io) ?? flags.io, refuse),
   }
 }
 

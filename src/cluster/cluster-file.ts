@@ -192,6 +192,7 @@ function nodeOf(entry: NodeEntry, defaults: Defaults): NodeConfig {
     threads: entry.threads ?? defaults.threads ?? DEFAULT_THREADS,
     maxItemSizeBytes: entry.max_item_size ?? defaults.max_item_size ?? DEFAULT_ITEM_SIZE_BYTES,
     connectionLimit: entry.connections ?? defaults.connections ?? DEFAULT_CONNECTIONS,
+    io: entry.io ?? defaults.io,
   }
 }
 
@@ -206,5 +207,6 @@ function routerOf(entry: RouterEntry): RouterConfig {
     reconnectMinMs: entry.reconnect.min,
     reconnectMaxMs: entry.reconnect.max,
     allow: entry.allow,
+    io: entry.io,
   }
 }

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { PREFIXES_MAX, rightNames } from '../auth/account.ts'
 import { isNetwork, parseAddress } from './address.ts'
+import { ioNames } from './config.ts'
 import type { Path } from './problems.ts'
 
 export const NODE_COUNT_MAX = 500
@@ -33,6 +34,8 @@ const address = z
 const NETWORKS = 'a list of addresses and networks such as 10.0.0.0/8 or fd00::/8'
 const network = z.string({ error: NETWORKS }).refine(isNetwork, { error: NETWORKS })
 
+const io = z.enum(ioNames, { error: `one of ${ioNames.join(', ')}` })
+
 const nodeSettings = {
   memory: size('a size of 8 to 1048576 MB, as a number of MB, "64m" or "1g"', {
     plain: MB,
@@ -48,6 +51,7 @@ const nodeSettings = {
     step: 1,
   }).optional(),
   connections: whole(1, 1_000_000).optional(),
+  io: io.optional(),
 }
 
 const RIGHTS = `a list of ${rightNames.join(', ')}`
@@ -78,6 +82,7 @@ export const routerSchema = z.strictObject({
   threads: whole(1, 64).default(1),
   connections_per_node: whole(1, 64).default(1),
   connections: whole(1, 1_000_000).default(65_000),
+  io: io.optional(),
   allow: z.array(network, { error: NETWORKS }).min(1, { error: NETWORKS }).optional(),
   timeouts: z
     .strictObject({ connect: milliseconds(1000), request: milliseconds(1000) }, mapping())

@@ -12,6 +12,10 @@ export type Address = {
   port: number
 }
 
+/** What may serve sockets, as `--io` takes it; undefined: what the environment says, else auto. */
+export const ioNames = ['auto', 'uring', 'epoll', 'net'] as const
+export type IoName = (typeof ioNames)[number]
+
 export type NodeConfig = {
   /** What people and logs call the node. */
   name: string
@@ -24,6 +28,7 @@ export type NodeConfig = {
   threads: number
   maxItemSizeBytes: number
   connectionLimit: number
+  io: IoName | undefined
 }
 
 export type RouterConfig = {
@@ -39,6 +44,7 @@ export type RouterConfig = {
   reconnectMaxMs: number
   /** Networks that clients may come from; undefined: any. */
   allow: readonly string[] | undefined
+  io: IoName | undefined
 }
 
 export type User = {

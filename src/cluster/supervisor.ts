@@ -166,6 +166,7 @@ function nodeArguments(node: NodeConfig, port: number): string[] {
     '-t': node.threads,
     '-I': node.maxItemSizeBytes,
     '-c': node.connectionLimit,
+    ...(node.io && { '--io': node.io }),
   }
   return ['node', ...Object.entries(flags).flat().map(String), '--supervised']
 }

@@ -63,6 +63,21 @@ test(
   },
 )
 
+test('every child serves by the transport of the file, before that of the environment', async () => {
+  const yaml = cluster(2)
+    .replace('defaults: { threads: 1', 'defaults: { threads: 1, io: epoll')
+    .replace('node-2, ', 'node-2, io: net, ')
+    .replace('router: { ', 'router: { io: net, ')
+  const up = await startUp(yaml, { env: { MEMRING_IO: 'uring' } })
+  const serving = up
+    .output()
+    .split('\n')
+    .filter(line => line.includes('"Serving"'))
+    .map(line => JSON.parse(line) as { name: string; io: string })
+  const found = serving.map(({ name, io }) => `${name}: ${io}`)
+  expect(found.toSorted()).toEqual(['node-1: epoll', 'node-2: net', 'router: net'])
+})
+
 test('a killed router is back on its port within 2 s', TIMED, async () => {
   const up = await startUp(cluster(2))
   const [router] = childrenRunning(up.pid, 'router')

@@ -39,6 +39,7 @@ export function nodeConfig(name: string, overrides: Partial<NodeConfig> = {}): N
     threads: 1,
     maxItemSizeBytes: 1 << 20,
     connectionLimit: 1024,
+    io: undefined,
     ...overrides,
   }
 }
@@ -59,6 +60,7 @@ export function clusterConfig(nodes: readonly NodeConfig[], users: User[] = []):
       requestTimeoutMs: 1000,
       reconnectMinMs: 50,
       allow: undefined,
+      io: undefined,
       reconnectMaxMs: 1000,
     },
   }

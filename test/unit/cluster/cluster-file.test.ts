@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { ioNames } from '../../../src/cluster/config.ts'
+import { ioChoices } from '../../../src/net/io.ts'
 import { load, problemsOf } from './files.ts'
 
 const NODE = 'nodes: [ "127.0.0.1:11311" ]\n'
@@ -129,7 +131,7 @@ test.each<[string, string, string[]]>([
     'a field unlike any',
     'nodes:\n  - address: h:1\n    colour: red',
     [
-      '3:5: nodes[0].colour: found an unknown field, expected one of name, address, weight, memory, threads, max_item_size, connections',
+      '3:5: nodes[0].colour: found an unknown field, expected one of name, address, weight, memory, threads, max_item_size, connections, io',
     ],
   ],
   [
@@ -255,6 +257,24 @@ test.each([
     const text = `expected a whole number of ${min} to ${max}`
     expect(problemsOf(yaml(value))).toEqual([expect.stringContaining(text)])
   }
+})
+
+test('io: what `--io` takes, for all nodes, for one, and for the router', () => {
+  expect(ioNames).toEqual(ioChoices)
+  for (const name of ioNames) expect(load(`${NODE}router: { io: ${name} }`).router.io).toBe(name)
+  const { nodes, router } = load(
+    'defaults: { io: net }\nnodes: [ "h:1", { address: "h:2", io: epoll } ]\n',
+  )
+  expect([...nodes.map(({ io }) => io), router.io]).toEqual(['net', 'epoll', undefined])
+  expect(load(NODE).nodes[0]?.io).toBeUndefined()
+})
+
+test.each([
+  ['defaults: { io: fast }\n' + NODE, '1:17: defaults.io: found "fast", expected'],
+  ['nodes:\n  - address: h:1\n    io: true', '3:9: nodes[0].io: found true, expected'],
+  [`${NODE}router: { io: [net] }`, '2:15: router.io: found a list, expected'],
+])('io: refused with its place: %j', (yaml, problem) => {
+  expect(problemsOf(yaml)).toEqual([`${problem} one of auto, uring, epoll, net`])
 })
 
 test.each([500, 501, 5000])('%i nodes', count => {
