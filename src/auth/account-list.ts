@@ -25,6 +25,8 @@ import { checkPassword, parseVerifier, type Verifier } from './verifier.ts'
 export type Finding =
   | { kind: 'right'; account: Account; reply: string }
   | { kind: 'wrong' }
+  /** Not looked at: too many key derivations are waiting. */
+  | { kind: 'busy' }
   /** SCRAM's challenge. */
   | { kind: 'challenge'; reply: string }
 
@@ -38,6 +40,7 @@ type Entry = {
 }
 
 const WRONG: Finding = { kind: 'wrong' }
+const BUSY: Finding = { kind: 'busy' }
 const REMEMBERED_MAX = 1024
 const REMEMBERED_MS = 600_000
 const NONCE_BYTES = 18
@@ -82,17 +85,17 @@ export class AccountList {
     this.#iterations = entries.flatMap(scramSecrets).find(() => true)?.iterations ?? ITERATIONS_MIN
   }
 
-  /** At once where nothing has to be derived. */
-  check({ kind, mechanism, parts }: Attempt): Finding | Promise<Finding> {
+  /** At once where nothing has to be derived. `source` is where it comes from. */
+  check({ kind, mechanism, parts }: Attempt, source: string): Finding | Promise<Finding> {
     const [one, two, three] = parts
     const hash = mechanism === Mechanism.scramSha512 ? 'sha512' : 'sha256'
-    if (kind === AttemptKind.plain) return one && two ? this.#plain(one, two) : WRONG
+    if (kind === AttemptKind.plain) return one && two ? this.#plain(one, two, source) : WRONG
     if (kind === AttemptKind.scramFirst) return one ? this.#challenge(hash, one) : WRONG
     if (!one || !two || !three) return WRONG
     return this.#proof(hash, { clientFirst: one, serverFirst: two, clientFinal: three })
   }
 
-  #plain(name: Uint8Array, password: Uint8Array): Finding | Promise<Finding> {
+  #plain(name: Uint8Array, password: Uint8Array, source: string): Finding | Promise<Finding> {
     if (name.length > NAME_MAX || password.length > PASSWORD_MAX) return WRONG
     const entry = this.#entries.get(keyOf(name))
     const verifier = entry === undefined ? this.#decoy : entry.verifiers[0]
@@ -112,7 +115,8 @@ export class AccountList {
     let checking = this.#underWay.get(token)
     if (checking === undefined) {
       const copy = Buffer.from(password)
-      checking = this.#derivations.run(() => checkPassword(verifier, copy))
+      checking = this.#derivations.run(source, () => checkPassword(verifier, copy))
+      if (checking === undefined) return BUSY
       this.#underWay.set(token, checking)
       const settled = () => this.#underWay.delete(token)
       checking.then(settled, settled)

@@ -130,7 +130,7 @@ export class LoginDesk {
       if (finding.kind === 'wrong') this.#slowDown.failed(source, this.#now())
       answer(verdict)
     }
-    const finding = list.check(attempt)
+    const finding = list.check(attempt, source)
     if (!(finding instanceof Promise)) {
       finish(finding)
       return
@@ -143,6 +143,7 @@ export class LoginDesk {
 
   #verdictOn(finding: Finding): Message {
     if (finding.kind === 'wrong') return verdictOf(VerdictKind.refused)
+    if (finding.kind === 'busy') return verdictOf(VerdictKind.turnedAway)
     const nothing = new Uint8Array(0)
     const reply = Buffer.from(finding.reply, 'latin1')
     if (finding.kind === 'challenge') {

@@ -193,6 +193,7 @@ export class TextProtocol {
     let next = at + row.bytes.length
     let keys = 0
     let firstKey = -1
+    const { login } = this.#session
     let refusal: Uint8Array | undefined
     const withExptime = row.command === Command.gat || row.command === Command.gats
     let exptimeIsBad = false
@@ -209,10 +210,11 @@ export class TextProtocol {
       if (keys === 0) firstKey = start
       keys += 1
       if (next - start > KEY_MAX) return this.#reject(TextLine.badFormat)
+      if (login.rights === undefined) continue
       this.#request.key = bytes
       this.#request.keyAt = start
       this.#request.keySize = next - start
-      refusal ??= this.#session.login.refusalOfKey(row.needs, this.#request)
+      refusal ??= login.refusalOfKey(row.needs, this.#request)
     }
     if (keys === 0) return this.#reject(TextLine.badFormat)
     if (exptimeIsBad) return this.#reject(TextLine.badExptime)

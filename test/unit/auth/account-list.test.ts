@@ -16,9 +16,9 @@ const accounts: readonly Account[] = [
 
 class CountedDerivations extends Derivations {
   count = 0
-  override run(task: () => Promise<boolean>): Promise<boolean> {
+  override run(source: string, task: () => Promise<boolean>): Promise<boolean> | undefined {
     this.count += 1
-    return super.run(task)
+    return super.run(source, task)
   }
 }
 
@@ -29,7 +29,7 @@ function listOf(given: readonly Account[], now = () => 0) {
 
 function check(list: AccountList, name: string, password: string): Finding | Promise<Finding> {
   const parts = [Buffer.from(name), Buffer.from(password)]
-  return list.check({ kind: AttemptKind.plain, mechanism: Mechanism.plain, parts })
+  return list.check({ kind: AttemptKind.plain, mechanism: Mechanism.plain, parts }, 'here')
 }
 
 async function userOf(finding: Finding | Promise<Finding>): Promise<string | undefined> {
@@ -71,8 +71,8 @@ describe('AccountList with passwords', () => {
 
   test('parts that are missing are wrong', () => {
     for (const kind of Object.values(AttemptKind)) {
-      expect(list.check({ kind, mechanism: 0, parts: [] })).toEqual({ kind: 'wrong' })
-      expect(list.check({ kind, mechanism: 1, parts: [Buffer.from('bob')] })).toEqual({
+      expect(list.check({ kind, mechanism: 0, parts: [] }, '')).toEqual({ kind: 'wrong' })
+      expect(list.check({ kind, mechanism: 1, parts: [Buffer.from('bob')] }, '')).toEqual({
         kind: 'wrong',
       })
     }
@@ -126,6 +126,33 @@ describe('AccountList with verifiers', async () => {
     const attempts = Array.from({ length: 1000 }, () => userOf(check(list, 'eve', 'passwörd')))
     expect(new Set(await Promise.all(attempts))).toEqual(new Set(['eve']))
     expect(derivations.count).toBe(1)
+  })
+
+  test('an address that asks for more than four at once is not looked at; others are', async () => {
+    const { list } = listOf(verified)
+    const plain = { kind: AttemptKind.plain, mechanism: Mechanism.plain }
+    const attempt = (i: number, source: string) =>
+      list.check({ ...plain, parts: [Buffer.from('eve'), Buffer.from(`guess ${i}`)] }, source)
+    const many = Array.from({ length: 10 }, (_, i) => attempt(i, 'a'))
+    const other = attempt(99, 'b')
+    const found: Finding[] = []
+    for (const one of many) found.push(await one)
+    expect(found.map(({ kind }) => kind)).toEqual([
+      ...Array.from({ length: 4 }, () => 'wrong'),
+      ...Array.from({ length: 6 }, () => 'busy'),
+    ])
+    expect((await other).kind).toBe('wrong')
+    expect((await attempt(100, 'a')).kind).toBe('wrong')
+  })
+
+  test('no more than 64 wait in all', async () => {
+    const derivations = new Derivations()
+    const gate = Promise.withResolvers<boolean>()
+    const runs = Array.from({ length: 70 }, (_, i) => derivations.run(`${i}`, () => gate.promise))
+    expect(runs.filter(run => run === undefined).length).toBe(6)
+    gate.resolve(true)
+    for (const run of runs) if (run !== undefined) expect(await run).toBe(true)
+    expect(await derivations.run('a', async () => true)).toBe(true)
   })
 
   test('offers what every account can use', () => {

@@ -115,15 +115,18 @@ async function logIn(
 ): Promise<{ finding: Finding; expected: string; challenge: string }> {
   const mechanism = hash === 'sha256' ? Mechanism.scramSha256 : Mechanism.scramSha512
   const first = clientFirst(name, 'fyko+d2lbbFgONRv9qkxdawL')
-  const challenge = await list.check({
-    kind: AttemptKind.scramFirst,
-    mechanism,
-    parts: [Buffer.from(first)],
-  })
+  const challenge = await list.check(
+    {
+      kind: AttemptKind.scramFirst,
+      mechanism,
+      parts: [Buffer.from(first)],
+    },
+    'here',
+  )
   if (challenge.kind !== 'challenge') throw new Error('Cannot go on: there is no challenge')
   const { clientFinal, serverFinal } = answerChallenge(hash, password, first, challenge.reply)
   const parts = [first, challenge.reply, clientFinal].map(text => Buffer.from(text))
-  const finding = await list.check({ kind: AttemptKind.scramFinal, mechanism, parts })
+  const finding = await list.check({ kind: AttemptKind.scramFinal, mechanism, parts }, 'here')
   return { finding, expected: serverFinal, challenge: challenge.reply }
 }
 
@@ -165,7 +168,7 @@ describe.each(hashes)('a SCRAM login with %s', async (hash, mechanism) => {
 
   test('acting for somebody else is refused', () => {
     const parts = [Buffer.from('n,a=eve,n=bob,r=abc')]
-    expect(list.check({ kind: AttemptKind.scramFirst, mechanism, parts })).toEqual({
+    expect(list.check({ kind: AttemptKind.scramFirst, mechanism, parts }, 'here')).toEqual({
       kind: 'wrong',
     })
   })
@@ -183,9 +186,15 @@ describe.each(hashes)('a SCRAM login with %s', async (hash, mechanism) => {
       const final = prng.below(2) === 0 ? random() : `c=biws,r=abc${random()},p=${random()}`
       const parts = [first, prng.below(2) === 0 ? random() : 'r=abc,s=AAAA,i=4096', final]
       const bytes = parts.map(text => Buffer.from(text, 'latin1'))
-      const opening = await list.check({ kind: AttemptKind.scramFirst, mechanism, parts: bytes })
+      const opening = await list.check(
+        { kind: AttemptKind.scramFirst, mechanism, parts: bytes },
+        'here',
+      )
       expect(opening.kind).not.toBe('right')
-      const found = await list.check({ kind: AttemptKind.scramFinal, mechanism, parts: bytes })
+      const found = await list.check(
+        { kind: AttemptKind.scramFinal, mechanism, parts: bytes },
+        'here',
+      )
       expect(found).toEqual({ kind: 'wrong' })
     }
   })

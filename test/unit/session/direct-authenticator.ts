@@ -31,7 +31,7 @@ export class DirectAuthenticator implements Authenticator {
 
   login(client: LoginClient, attempt: Attempt): void {
     this.attempts += 1
-    const finding = this.#accounts.check(attempt)
+    const finding = this.#accounts.check(attempt, '')
     if (finding instanceof Promise) {
       void finding.then(found => this.#deliver(client, verdictOn(found)))
       this.#waiting.set(client, verdictOn({ kind: 'wrong' }))
@@ -68,6 +68,7 @@ export class DirectAuthenticator implements Authenticator {
 
 function verdictOn(finding: Finding): Verdict {
   const nothing = { user: '', rights: undefined, reply: new Uint8Array(0) }
+  if (finding.kind === 'busy') return { ...nothing, kind: VerdictKind.turnedAway }
   if (finding.kind === 'wrong') return { ...nothing, kind: VerdictKind.refused }
   const reply = Buffer.from(finding.reply)
   if (finding.kind === 'challenge') return { ...nothing, kind: VerdictKind.goesOn, reply }
