@@ -3,8 +3,8 @@
  * be no other. After a wrong password there is a pause three times as long as the derivation took,
  * so that guessing, from however many addresses, gets a quarter of one processor.
  *
- * What waits is bounded, in all and for each address: who guesses over a hundred connections at once
- * holds up others by a few derivations and no more.
+ * What waits is bounded, in all and for each address: who guesses over a hundred connections holds
+ * up others by a few derivations and no more.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 
