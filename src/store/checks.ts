@@ -162,7 +162,7 @@ function watchSegments(store: Store, held: Held): void {
     assert(isFree, 'room is made or reserved by who holds a bucket')
   }
   before(segments, ['reserve', 'openNext', 'takeOldest', 'takeMore', 'takeForIndex'], holdsNoBucket)
-  before(segments, ['startReclaiming', 'freeDead', 'sealOpen'], holdsNoBucket)
+  before(segments, ['startReclaiming', 'freeDead', 'sealOpen', 'putBack'], holdsNoBucket)
   before(largeSegments, ['take'], holdsNoBucket)
   before(supply, ['takeAway'], holdsNoBucket)
 }

@@ -68,14 +68,14 @@ export class ClassTally {
     if (cause === Cause.evicted) this.#evicted(items, item, slab, now)
     else if (cause === Cause.reclaimed) {
       this.#add(slab, ClassCounter.reclaimed, 1)
-      if (!items.isFetched(item)) this.#add(slab, ClassCounter.expiredUnfetched, 1)
+      if (!items.isRead(item)) this.#add(slab, ClassCounter.expiredUnfetched, 1)
     }
   }
 
   #evicted(items: Items, item: number, slab: number, now: number): void {
     this.#add(slab, ClassCounter.evicted, 1)
     if (items.exptime(item) !== 0) this.#add(slab, ClassCounter.evictedNonzero, 1)
-    if (!items.isFetched(item)) this.#add(slab, ClassCounter.evictedUnfetched, 1)
+    if (!items.isRead(item)) this.#add(slab, ClassCounter.evictedUnfetched, 1)
     const idle = Math.max(0, now - items.lastAccess(item))
     this.#counters[slab * CLASS_BLOCK + ClassCounter.evictedTime] = idle
   }

@@ -197,8 +197,7 @@ export class Eviction {
     }
     this.#walk.eachItem(segment, item => {
       const isWanted = items.isFetched(item) && this.#isAlive(item)
-      if (isWanted) this.#relocate(item, this.#mainChain(item))
-      else this.#drop(item)
+      if (!isWanted || !this.#relocate(item, this.#mainChain(item))) this.#drop(item)
     })
     segments.finishEvicting(segment)
     return true
@@ -228,8 +227,8 @@ export class Eviction {
     let kept = 0
     this.#walk.eachItem(segment, item => {
       if (!this.#isWorthIt(item)) return
-      kept += items.sizeWords(item)
-      this.#relocate(item, chain)
+      if (this.#relocate(item, chain)) kept += items.sizeWords(item)
+      else this.#drop(item)
     })
     segments.finishEvicting(segment)
     const { keptShare, measureStep } = this.#settings
@@ -302,16 +301,24 @@ export class Eviction {
     for (let chain = 0; chain < layout.chainCount; chain += 1) {
       // One alone would only be copied to where it takes as much.
       const run = segments.takeMore(chain, 2, 2, sparse)
-      for (const segment of run) {
-        this.#walk.eachItem(segment, item => {
-          if (this.#isAlive(item)) this.#relocate(item, chain)
-          else this.#drop(item)
-        })
-        segments.finishEvicting(segment)
-      }
-      if (run.length > 0) return true
+      let freed = 0
+      for (const segment of run) if (this.#packOne(segment, chain)) freed += 1
+      if (freed > 0) return true
     }
     return false
+  }
+
+  /** False: others who pack hold what room there was, so what it still has stays where it is. */
+  #packOne(segment: number, chain: number): boolean {
+    const { segments } = this.#store
+    let isStuck = false
+    this.#walk.eachItem(segment, item => {
+      if (!this.#isAlive(item)) this.#drop(item)
+      else if (!isStuck) isStuck = !this.#relocate(item, chain)
+    })
+    if (isStuck) segments.putBack(segment)
+    else segments.finishEvicting(segment)
+    return !isStuck
   }
 
   #lock(item: number): number {
@@ -337,15 +344,15 @@ export class Eviction {
     index.unlock(bucket)
   }
 
-  /** Copies an item of a segment that is being emptied to a chain's open segment, or drops it. */
-  #relocate(item: number, chain: number): void {
+  /**
+   * Copies an item of a segment that is being emptied to a chain's open segment, if it still serves
+   * anybody. False: there is no room.
+   */
+  #relocate(item: number, chain: number): boolean {
     const { index, items, segments } = this.#store
     const size = items.sizeWords(item)
     const target = this.#reserve(size, chain)
-    if (target === 0) {
-      this.#drop(item)
-      return
-    }
+    if (target === 0) return false
     const bucket = this.#lock(item)
     const slot = index.findItem(bucket, item)
     if (slot !== NO_SLOT && !this.#store.isDead(item)) {
@@ -358,6 +365,7 @@ export class Eviction {
     }
     index.unlock(bucket)
     segments.leave(target)
+    return true
   }
 
   /** Room for a copy, from the reserve if need be; 0 when there is none. */

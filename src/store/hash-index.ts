@@ -181,6 +181,12 @@ export class HashIndex {
 
   /** An empty slot, from a new overflow bucket if need be, or NO_SLOT. Caller holds the lock. */
   emptySlot(bucket: number): number {
+    // The last ones are for whoever splits a chain: what it has given back, others may take.
+    return this.#emptySlot(bucket, CHAIN_MAX)
+  }
+
+  /** @param left how many overflow buckets are left to others. */
+  #emptySlot(bucket: number, left: number): number {
     let last = bucket
     let length = 0
     for (let at = bucket; at !== 0; at = this.#next(at)) {
@@ -191,7 +197,7 @@ export class HashIndex {
       length += 1
     }
     if (length > CHAIN_MAX) return NO_SLOT
-    const overflow = this.overflow.take()
+    const overflow = this.overflow.take(left)
     if (overflow < 0) return NO_SLOT
     this.#words[last + CHAIN] = overflow + 1
     return this.overflow.wordOf(overflow)
@@ -295,7 +301,7 @@ export class HashIndex {
       const item = (this.#scratch[at]! & LOCATION_HIGH_MASK) * TWO_32 + this.#scratch[at + 1]!
       hash.of(this.#bytes, this.#items.keyAt(item), this.#items.keySize(item))
       const belongs = (hash.bucket & (span * 2 - 1)) >>> 0 === count
-      const slot = this.emptySlot(belongs ? fresh : source)
+      const slot = this.#emptySlot(belongs ? fresh : source, 0)
       assert(slot !== NO_SLOT, 'both halves of a chain fit where the chain was')
       this.#words[slot] = this.#scratch[at]!
       this.#words[slot + 1] = this.#scratch[at + 1]!

@@ -144,6 +144,10 @@ export class Items {
     return this.isMarked(item, ItemState.fetched)
   }
 
+  isRead(item: number): boolean {
+    return this.isMarked(item, ItemState.read)
+  }
+
   /** Sets state bits that are not of the item's shape. Caller holds the bucket lock. */
   mark(item: number, marks: number): void {
     this.#words[item + PACKED] = this.#words[item + PACKED]! | (marks << STATE_SHIFT)

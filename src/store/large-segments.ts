@@ -6,7 +6,7 @@
  * Exactly one thread sees the last pin and the link go, and releases them; if a thread is just
  * looking at the head (evicting, reclaiming), it is left `abandoned` for that thread to free.
  */
-import { RESERVE_SEGMENTS, SuperWord } from './layout.ts'
+import { type Layout, RESERVE_SEGMENTS, SuperWord } from './layout.ts'
 import type { Locks } from './locks.ts'
 import { MetaWord, NO_SEGMENT, type SegmentLists, SegmentState } from './segment-lists.ts'
 import type { Segments } from './segments.ts'
@@ -19,9 +19,11 @@ export class LargeSegments {
   readonly #locks: Locks
   readonly #segments: Segments
   readonly #lists: SegmentLists
+  readonly #bucketsPerSegment: number
 
-  constructor(words: Uint32Array, locks: Locks, segments: Segments) {
+  constructor(words: Uint32Array, locks: Locks, segments: Segments, layout: Layout) {
     this.#words = words
+    this.#bucketsPerSegment = layout.bucketsPerSegment
     this.#locks = locks
     this.#segments = segments
     this.#lists = segments.lists
@@ -33,13 +35,18 @@ export class LargeSegments {
   }
 
   /**
-   * Whether private values may take `count` segments more: half of all, or one alone any that are
-   * there at all.
+   * Whether private values may take `count` segments more: half of all, or one alone whatever can
+   * be emptied. Nothing is evicted for what would not fit even then.
    */
   mayTake(count: number): boolean {
-    const taken = this.#words[SuperWord.privateCount]!
-    const all = this.#words[SuperWord.wantedCount]!
-    return taken === 0 ? count <= all - RESERVE_SEGMENTS : taken + count <= all / 2
+    const words = this.#words
+    const taken = words[SuperWord.privateCount]!
+    const all = words[SuperWord.wantedCount]!
+    const ofIndex =
+      Math.ceil(words[SuperWord.bucketCount]! / this.#bucketsPerSegment) +
+      words[SuperWord.overflowSegments]!
+    const kept = RESERVE_SEGMENTS + ofIndex + Atomics.load(words, SuperWord.pinnedCount)
+    return taken + count <= all - kept && (taken === 0 || taken + count <= all / 2)
   }
 
   /**

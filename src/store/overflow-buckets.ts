@@ -73,19 +73,23 @@ export class OverflowBuckets {
     return segmentsWord + segment * segmentWords + within
   }
 
-  /** A free overflow bucket, zeroed, or -1: a returned one first, then one never used. */
-  take(): number {
+  /**
+   * A free overflow bucket, zeroed, or -1: a returned one first, then one never used.
+   * @param left how many have to be left.
+   */
+  take(left = 0): number {
     const words = this.#words
     this.#locks.lock(SuperWord.overflowLock)
     const returned = words[SuperWord.overflowFree]!
+    const may = this.spare > left
     let overflow = -1
-    if (returned !== 0) {
+    if (may && returned !== 0) {
       overflow = returned - 1
       const at = this.wordOf(overflow)
       words[SuperWord.overflowFree] = words[at + CHAIN]!
       words[SuperWord.overflowFreeCount] = words[SuperWord.overflowFreeCount]! - 1
       words[at + CHAIN] = 0
-    } else if (this.spare > 0) {
+    } else if (may) {
       overflow = words[SuperWord.overflowUsed]!
       words[SuperWord.overflowUsed] = overflow + 1
     }

@@ -214,6 +214,17 @@ export class Segments {
     this.#locks.unlock(SuperWord.segmentLock)
   }
 
+  /** The evictor leaves what is in a segment where it is. */
+  putBack(segment: number): void {
+    this.#locks.lock(SuperWord.segmentLock)
+    this.lists.enqueue(segment)
+    if (this.#isDead(segment)) {
+      this.lists.unqueue(segment)
+      this.lists.pushFree(segment)
+    }
+    this.#locks.unlock(SuperWord.segmentLock)
+  }
+
   /** Frees every queued segment without a live item; whether there was one. */
   freeDead(): boolean {
     const before = this.freeCount

@@ -83,7 +83,7 @@ export class Store {
     this.items = new Items(words, layout.hasCas)
     this.segments = new Segments(words, this.locks, layout)
     this.index = new HashIndex(region, this.items, this.locks, layout)
-    this.largeSegments = new LargeSegments(words, this.locks, this.segments)
+    this.largeSegments = new LargeSegments(words, this.locks, this.segments, layout)
     this.large = new LargeValues(
       region.bytes,
       this.items,
@@ -296,7 +296,7 @@ export class Store {
     if (slot === NO_SLOT) return 0
     const item = this.index.location(slot)
     if (!this.isDead(item)) return item
-    this.tally.reclaimed(this.items.isFetched(item))
+    this.tally.reclaimed(this.items.isRead(item))
     this.#unlink(this.#bucket, slot)
     this.#slot = NO_SLOT
     return 0
@@ -367,7 +367,7 @@ export class Store {
     const slot = this.index.emptySlot(bucket)
     if (slot !== NO_SLOT || !this.#evict) return slot
     const victim = this.index.location(bucket)
-    this.tally.evicted(this.items.isFetched(victim))
+    this.tally.evicted(this.items.isRead(victim))
     this.#unlinkItem(victim)
     return bucket
   }
@@ -387,9 +387,9 @@ export class Store {
   /** Unlinks an item to make room, or because its time is over. Caller holds the bucket lock. */
   drop(bucket: number, slot: number): void {
     const item = this.index.location(slot)
-    const isFetched = this.items.isFetched(item)
-    if (this.isDead(item)) this.tally.reclaimed(isFetched)
-    else this.tally.evicted(isFetched)
+    const isRead = this.items.isRead(item)
+    if (this.isDead(item)) this.tally.reclaimed(isRead)
+    else this.tally.evicted(isRead)
     this.#unlink(bucket, slot)
   }
 

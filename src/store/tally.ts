@@ -47,17 +47,17 @@ export class Tally {
     this.#cause = Cause.replaced
   }
 
-  evicted(isFetched: boolean): void {
+  evicted(isRead: boolean): void {
     this.#cause = Cause.evicted
     this.#add(StoreCounter.evictions, 1)
-    if (!isFetched) this.#add(StoreCounter.evictedUnfetched, 1)
+    if (!isRead) this.#add(StoreCounter.evictedUnfetched, 1)
   }
 
   /** Expired or flushed, and now gone from memory. */
-  reclaimed(isFetched: boolean): void {
+  reclaimed(isRead: boolean): void {
     this.#cause = Cause.reclaimed
     this.#add(StoreCounter.reclaimed, 1)
-    if (!isFetched) this.#add(StoreCounter.expiredUnfetched, 1)
+    if (!isRead) this.#add(StoreCounter.expiredUnfetched, 1)
   }
 
   #change(items: number, bytes: number): void {

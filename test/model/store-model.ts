@@ -148,7 +148,6 @@ export class StoreModel {
       case PutMode.set:
         return this.#link(key, fresh)
       case PutMode.add:
-        if (found) found.fetched = true
         return found ? Outcome.notStored : this.#link(key, fresh)
       case PutMode.replace:
         return found ? this.#link(key, fresh) : Outcome.notStored
