@@ -6,6 +6,8 @@
 import { Worker } from 'node:worker_threads'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Prng } from '../../src/base/prng.ts'
+import { SLAB_CLASS_MAX, slabClass } from '../../src/base/slab-class.ts'
+import { CLASS_BLOCK, ClassCounter } from '../../src/store/class-tally.ts'
 import { layoutOf } from '../../src/store/layout.ts'
 import { STORE_COUNTERS, StoreCounter } from '../../src/store/put.ts'
 import { createRegion } from '../../src/store/region.ts'
@@ -128,8 +130,17 @@ test.each(isLong ? runs : runs.slice(0, 2))(
     }
     expect(sum(StoreCounter.currItems)).toBe(verified.items)
     expect(sum(StoreCounter.bytes)).toBe(verified.bytes)
+    const ofClass = (slab: number, counter: ClassCounter): number => {
+      const at = slab * CLASS_BLOCK + counter
+      return [...reports, kept].reduce((total, report) => total + report.classes[at]!, 0)
+    }
+    for (const [slab, held] of heldByClass(store)) {
+      expect(ofClass(slab, ClassCounter.items), `items of class ${slab}`).toBe(held.items)
+      expect(ofClass(slab, ClassCounter.bytes), `bytes of class ${slab}`).toBe(held.bytes)
+    }
     const operations = reports.reduce((total, report) => total + report.operations, 0)
-    console.log(`${operations} operations, ${JSON.stringify({ ...kept, counters: undefined })}`)
+    const told = { ...kept, counters: undefined, classes: undefined }
+    console.log(`${operations} operations, ${JSON.stringify(told)}`)
     expect(operations).toBeGreaterThan(isLong ? 10_000_000 : 50_000)
     expect(sum(StoreCounter.evictions)).toBeGreaterThan(100)
     expect(sum(StoreCounter.reclaimed)).toBeGreaterThan(100)
@@ -138,6 +149,21 @@ test.each(isLong ? runs : runs.slice(0, 2))(
     }
   },
 )
+
+/** What is linked, by slab class; all classes are there. */
+function heldByClass({ index, items }: Store): Map<number, { items: number; bytes: number }> {
+  const held = new Map<number, { items: number; bytes: number }>()
+  for (let slab = 1; slab <= SLAB_CLASS_MAX; slab += 1) held.set(slab, { items: 0, bytes: 0 })
+  for (let at = 0; at < index.bucketCount; at += 1) {
+    index.forEach(index.bucketAt(at), item => {
+      const size = items.memcachedBytes(item)
+      const one = held.get(slabClass(size))!
+      one.items += 1
+      one.bytes += size
+    })
+  }
+  return held
+}
 
 function endedEarly(): never {
   throw new Error('Cannot go on: the thread beside the others ended before them')
