@@ -53,8 +53,8 @@ export function shapesOf(text: string): readonly Shape[] {
 }
 
 const MEMORY_MB_LEAST = 64
-/** A value with its key and header, rounded up by memcached's slab classes: 1.25 between two. */
-const OVERHEAD = 1.5
+/** Copies that sets leave behind until their segment is emptied, and memcached's slab classes. */
+const OVERHEAD = 3
 const ITEM_BYTES = 100
 
 /** What `-m` must be for every key of all loads to stay, in a store of either kind. */

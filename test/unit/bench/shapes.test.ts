@@ -40,5 +40,5 @@ test('`memoryFor()` holds the largest load and is never less than 64 MB', () => 
   const small = { keyCount: 10_000, valueSize: 100 }
   expect(memoryFor([])).toBe(64)
   expect(memoryFor([small])).toBe(64)
-  expect(memoryFor([small, { keyCount: 10_000, valueSize: 16_384 }])).toBe(236)
+  expect(memoryFor([small, { keyCount: 10_000, valueSize: 16_384 }])).toBe(472)
 })
