@@ -7,6 +7,8 @@ import { flushCompileCache } from 'node:module'
 import { type ConfigureMessage, receiveConfigure, sendReady } from '../cluster/child-protocol.ts'
 import { endFatally, endFatallyOnUncaught, endOrderly } from '../net/process-end.ts'
 import type { Io } from '../net/io.ts'
+import { loadLibc } from '../net/libc.ts'
+import { giveBackUnused, limitHeaps } from '../net/process-memory.ts'
 import { ListenError } from '../net/thread-host.ts'
 import { formatListen, type ListenAddress } from '../net/transport.ts'
 import type { Log } from '../observe/log.ts'
@@ -59,6 +61,7 @@ export async function runServer(
     return log.lastLine(error)
   }
   endFatallyOnUncaught(describe)
+  limitHeaps(loadLibc())
   let server: RunningServer
   try {
     server = await start(error => endFatally(describe(error)))
@@ -84,6 +87,7 @@ export async function runServer(
   flushCompileCache()
   if (options.supervised) sendReady(process, addresses)
   options.onServing?.()
+  giveBackUnused(loadLibc())
 }
 
 /** What the system refused, for whoever typed the command; anything else is thrown on. */

@@ -37,7 +37,7 @@ const EXHAUSTED_PAUSE_MS = 50
 /** All data threads have more than they can take up: they get a moment. */
 const FULL_PAUSE_MS = 1
 
-export function runAcceptor(task: AcceptorTask): void {
+export default function runAcceptor(task: AcceptorTask): void {
   const kernel = loadKernel()!
   const control = new Control(task.control)
   const allowed = task.allow && new AllowList(task.allow)

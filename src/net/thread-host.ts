@@ -23,7 +23,7 @@ import { boundToPath, forgetPath, isPath } from './unix-listener.ts'
 type RunOptions = NonNullable<Parameters<Piscina['run']>[1]>
 
 export type ThreadHostOptions = {
-  /** The module whose default export runs a data thread and whose `acceptor` export accepts. */
+  /** The module whose default export runs a data thread. */
   workerFile: URL
   threads: number
   /**
@@ -65,6 +65,12 @@ export class ListenError extends Error {
  */
 const ABSENT_CODES = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL'])
 
+/**
+ * Requests leave nothing to collect, so a thread's young generation need not grow: V8 would let it
+ * to 48 MB.
+ */
+const YOUNG_GENERATION_MB = 3
+
 export class ThreadHost {
   /** Where connections are accepted; ports as the kernel gave them. */
   readonly listening: ListenAddress[] = []
@@ -85,11 +91,11 @@ export class ThreadHost {
     this.#kernel = options.useKernel ? loadKernel() : undefined
     const count = options.threads + options.portableThreads + (this.#kernel ? 1 : 0)
     this.#pool = new Piscina({
-      filename: fileURLToPath(options.workerFile),
       minThreads: count,
       maxThreads: count,
       idleTimeout: Number.POSITIVE_INFINITY,
       atomics: 'disabled',
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     })
   }
 
@@ -207,7 +213,7 @@ export class ThreadHost {
     }
     const ports =
       accepted && 'postMessage' in accepted ? [control.port2, accepted] : [control.port2]
-    this.#run({ ...task, ...shared.extras }, ports, 'default')
+    this.#run({ ...task, ...shared.extras }, ports, this.#options.workerFile)
     return firstMessage(control.port1)
   }
 
@@ -242,12 +248,13 @@ export class ThreadHost {
       lanes,
     }
     const ports = lanes.flat().filter(lane => 'postMessage' in lane)
-    this.#run(task, ports, 'acceptor')
+    this.#run(task, ports, new URL('./acceptor.ts', import.meta.url))
   }
 
-  #run(task: object, ports: MessagePort[], name: string): void {
+  #run(task: object, ports: MessagePort[], file: URL): void {
     const transferList = ports as unknown as NonNullable<RunOptions['transferList']>
-    this.#tasks.push(this.#pool.run(task, { transferList, name }))
+    const filename = fileURLToPath(file)
+    this.#tasks.push(this.#pool.run(task, { transferList, filename }))
   }
 
   /** A task that returns before it is told to, or throws, takes the process with it. */

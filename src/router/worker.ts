@@ -23,8 +23,6 @@ import type { RouterOptions } from './options.ts'
 import { RouteExecutor } from './route-executor.ts'
 import { routerStats } from './stats.ts'
 
-export { runAcceptor as acceptor } from '../net/acceptor.ts'
-
 export type RouterExtras = {
   options: RouterOptions
   hosts: HostBookHandle

@@ -32,8 +32,6 @@ import { PrefixStats } from './prefix-stats.ts'
 import { StoreExecutor } from './store-executor.ts'
 import { Switches } from './switches.ts'
 
-export { runAcceptor as acceptor } from '../net/acceptor.ts'
-
 export type NodeExtras = {
   options: NodeOptions
   region: RegionHandle

@@ -1,0 +1,90 @@
+/**
+ * Keeps a server's resident memory near what it uses. Starting, and compiling hot functions, takes
+ * more than running does; glibc keeps what has been freed, an arena for each thread, and the kernel
+ * keeps every page of Node itself that has once been looked at. Linux with glibc only; elsewhere
+ * nothing is done.
+ */
+import { readFileSync } from 'node:fs'
+import type { Libc } from './libc.ts'
+
+// malloc.h
+const M_TRIM_THRESHOLD = -1
+const M_MMAP_THRESHOLD = -3
+const M_ARENA_MAX = -8
+/**
+ * Threads of a server allocate outside V8's heap when they start and when they compile, not for
+ * requests: they seldom wait for each other.
+ */
+const ARENAS = 1
+/** Larger pieces have mappings of their own, which are gone when they are freed. */
+const MAPPED_FROM_BYTES = 64 * 1024
+const TRIM_THRESHOLD_BYTES = 64 * 1024
+
+// include/uapi/asm-generic/mman-common.h
+const MADV_DONTNEED = 4
+
+/** Half a millisecond of the main thread each time. */
+const TRIM_MS = 5000
+
+/** Of malloc's arenas; before there are threads, which would have taken arenas. */
+export function limitHeaps(libc: Libc | undefined): void {
+  const mallopt = declare(libc, 'mallopt', ['int', 'int'])
+  mallopt?.(M_ARENA_MAX, ARENAS)
+  mallopt?.(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
+  mallopt?.(M_TRIM_THRESHOLD, TRIM_THRESHOLD_BYTES)
+}
+
+/** Once the process serves: gives back what starting took, and from now on what has been freed. */
+export function giveBackUnused(libc: Libc | undefined): void {
+  forgetStart(libc)
+  const trim = declare(libc, 'malloc_trim', ['size_t'])
+  if (!trim) return
+  trim(0)
+  setInterval(() => trim(0), TRIM_MS).unref()
+}
+
+/**
+ * The executable's pages, most of which only starting needed, are clean copies of the file: what is
+ * needed again is mapped again from the kernel's cache at its next use.
+ */
+function forgetStart(libc: Libc | undefined): void {
+  const madvise = declare(libc, 'madvise', ['intptr_t', 'size_t', 'int'])
+  if (!madvise) return
+  for (const { at, sizeBytes } of cleanMappings(readFileSync('/proc/self/smaps', 'latin1'))) {
+    // Refused for a mapping that is locked: then it stays.
+    madvise(at, sizeBytes, MADV_DONTNEED)
+  }
+}
+
+export type Mapping = { at: number; sizeBytes: number }
+
+/** Mappings of files that can only be read and that nothing has been written to. */
+export function cleanMappings(smaps: string): Mapping[] {
+  const found: Mapping[] = []
+  let mapping: Mapping | undefined
+  for (const line of smaps.split('\n')) {
+    const head = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ (\d+)/.exec(line)
+    if (head) {
+      const [, from = '', to = '', rights = '', inode = '0'] = head
+      const at = Number.parseInt(from, 16)
+      const isFile = inode !== '0' && /^r-[x-]p$/.test(rights)
+      mapping = isFile ? { at, sizeBytes: Number.parseInt(to, 16) - at } : undefined
+    } else if (mapping && /^Anonymous:\s+0 kB$/.test(line)) {
+      found.push(mapping)
+    }
+  }
+  return found
+}
+
+/** Undefined where libc has no such call (musl). */
+function declare(
+  libc: Libc | undefined,
+  name: string,
+  parameters: readonly string[],
+): ((...values: number[]) => number) | undefined {
+  try {
+    return libc?.declare(name, 'int', parameters) as (...values: number[]) => number
+  } catch {
+    return undefined
+  }
+}
