@@ -15,6 +15,8 @@ export const Kind = {
   /** The thread's eventfd. */
   wake: 3,
   cancel: 4,
+  /** The peer sends no more, or the connection is broken. */
+  hangUp: 5,
 } as const
 export type Kind = (typeof Kind)[keyof typeof Kind]
 

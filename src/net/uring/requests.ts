@@ -23,11 +23,12 @@ const SEND_FLAGS = 0x40 | 0x4000 | 0x100
 // include/uapi/asm-generic/poll.h
 const POLLIN = 0x1
 const POLLOUT = 0x4
+const POLLRDHUP = 0x2000
 const TWO_32 = 2 ** 32
 
 const SEND = Op.send | (SqeFlag.skipSuccess << 8)
-const RECEIVE =
-  Op.receive | (SqeFlag.bufferSelect << 8) | ((ReceiveFlag.multishot | ReceiveFlag.pollFirst) << 16)
+const RECEIVE_ONCE = Op.receive | (SqeFlag.bufferSelect << 8) | (ReceiveFlag.pollFirst << 16)
+const RECEIVE = RECEIVE_ONCE | (ReceiveFlag.multishot << 16)
 const CANCEL = Op.asyncCancel | (SqeFlag.skipSuccess << 8)
 
 /** Who asks: a stream, or what stands for one. */
@@ -66,10 +67,11 @@ export function withdrawSend(ring: Ring, word: number, asker: Asker): void {
 /**
  * Receives again and again, into buffers of `group`, until it is cancelled or something is wrong.
  * Waits for readiness first: so a submission itself posts nothing but what became of sends.
+ * @param once it is over with the first completion.
  */
-export function queueReceive(ring: Ring, asker: Asker, group: number): void {
+export function queueReceive(ring: Ring, asker: Asker, group: number, once: boolean): void {
   const word = ring.sqe()
-  ring.words[word] = RECEIVE
+  ring.words[word] = once ? RECEIVE_ONCE : RECEIVE
   ring.words[word + FD] = asker.fd
   ring.words[word + BUFFER_GROUP] = group
   identify(ring.words, word, asker, Kind.receive)
@@ -81,6 +83,15 @@ export function queueWritable(ring: Ring, asker: Asker): void {
   ring.words[word + FD] = asker.fd
   ring.words[word + OP_FLAGS] = POLLOUT
   identify(ring.words, word, asker, Kind.writable)
+}
+
+/** Says once that the peer sends no more or is gone, whatever else the stream is waiting for. */
+export function queueHangUp(ring: Ring, asker: Asker): void {
+  const word = ring.sqe()
+  ring.words[word] = Op.pollAdd
+  ring.words[word + FD] = asker.fd
+  ring.words[word + OP_FLAGS] = POLLRDHUP
+  identify(ring.words, word, asker, Kind.hangUp)
 }
 
 /** Says every time that the descriptor has become readable. */

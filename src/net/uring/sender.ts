@@ -98,6 +98,11 @@ export class Sender implements CompletionHandler {
     return this.#draining.length > 0
   }
 
+  /** The same, or somebody has yet to ask for room in a socket. */
+  get isUnfinished(): boolean {
+    return this.isDraining || this.#polls.length > 0
+  }
+
   /** Whether the stream's send has not been submitted yet. */
   isQueued(stream: Sending): boolean {
     return stream.batch === this.#batch

@@ -53,6 +53,9 @@ export class UringStream implements Stream, Sending {
   /** In the kernel, or on its way there: a receive, a cancel of it. */
   isReceiving = false
   isCancelling = false
+  /** In the kernel: who says that the peer has hung up; and whether it has been said. */
+  isWatching = false
+  hasHungUp = false
   isPaused = false
   /** The peer has said all that it will say. */
   hasPeerEnded = false
@@ -94,13 +97,14 @@ export class UringStream implements Stream, Sending {
 
   /** Whether the kernel has requests that name the descriptor, and will still say so. */
   get isInKernel(): boolean {
-    return this.isReceiving || this.isPolling
+    return this.isReceiving || this.isPolling || this.isWatching
   }
 
   kindsInKernel(): Kind[] {
     const kinds: Kind[] = []
     if (this.isReceiving) kinds.push(Kind.receive)
     if (this.isPolling) kinds.push(Kind.writable)
+    if (this.isWatching) kinds.push(Kind.hangUp)
     return kinds
   }
 

@@ -9,6 +9,10 @@
  * Every connection has one receive in the kernel that lasts (multishot), into buffers that all
  * connections share; a buffer is given back as soon as its bytes have been handled. A descriptor
  * is closed when the kernel has no request of it any more.
+ *
+ * That receive may miss the end: of data and a reset right behind it, kernels (6.18 for one) take
+ * note of the data alone and wait for ever. So hang-ups are watched for by themselves; from then on
+ * receives are single ones, which find all that is left.
  */
 import { assert } from '../../base/assert.ts'
 import { Errno } from '../errno.ts'
@@ -20,40 +24,21 @@ import type { NativeTransport, OutboundHandler, Stream } from '../transport.ts'
 import { CQE_BUFFER_SHIFT, CqeFlag } from './abi.ts'
 import { ReceiveBuffers } from './buffers.ts'
 import { Kind, kindOf } from './completions.ts'
-import { type Asker, queueCancel, queueReceive, queueWake } from './requests.ts'
+import { type Asker, queueCancel, queueHangUp, queueReceive, queueWake } from './requests.ts'
 import { type CompletionHandler, Ring } from './ring.ts'
 import { type MovableOutput, Sender } from './sender.ts'
+import { type UringSizes, uringSizes } from './sizes.ts'
 import { StreamTable, WAKE_SLOT } from './stream-table.ts'
 import { loadSystem, type System } from './system.ts'
 import { type Connecting, State, type StreamOwner, type UringStream } from './uring-stream.ts'
 
 const BUFFER_GROUP = 0
-/** Closing one reads away what is left to read, at most this many times the size of a buffer. */
+/** Closing one reads away what is left to read, at most this many times a buffer. */
 const DISCARDS_MAX = 16
 
 const ECANCELED = 125
 /** The receive is over, the connection is not. */
 const PASSING = new Set<number>([-Errno.EINTR, -Errno.EAGAIN, -Errno.ENOBUFS, -ECANCELED])
-
-export type UringSizes = {
-  /** Requests of one turn, a power of two; more leave in a submission of their own. */
-  sqEntries: number
-  /** Completions that the ring holds, a power of two; more are kept by the kernel. */
-  cqEntries: number
-  stagingBytes: number
-  /** A power of two. */
-  bufferCount: number
-  bufferBytes: number
-}
-
-/** Smaller buffers cut values of 16 KiB in pieces that sessions have to keep. */
-export const uringSizes: UringSizes = {
-  sqEntries: 512,
-  cqEntries: 4096,
-  stagingBytes: 64 * 1024,
-  bufferCount: 32,
-  bufferBytes: 64 * 1024,
-}
 
 export type UringOptions = {
   /** How long a client may say nothing; 0: for ever. */
@@ -176,9 +161,11 @@ export class UringTransport implements NativeTransport, StreamOwner, CompletionH
     } else if (kind === Kind.wake) {
       if ((flags & CqeFlag.more) === 0) this.#queueWake()
       this.#woken()
-    } else if (kind === Kind.writable) {
+    } else if (kind === Kind.writable || kind === Kind.hangUp) {
       const stream = this.#streams.find(slot, tag)
-      if (stream !== undefined) this.#writable(stream)
+      if (stream === undefined) return
+      if (kind === Kind.writable) this.#writable(stream)
+      else this.#hungUp(stream)
     }
     // Sends have been looked at after their submission; of cancels nothing is to be learned.
   }
@@ -213,7 +200,7 @@ export class UringTransport implements NativeTransport, StreamOwner, CompletionH
   /** Whether there is something to do that no completion will tell of. */
   #hasMore(): boolean {
     const waiting = this.#toAttend.length + this.#resumed.length + this.#drained.length
-    return waiting > 0 || !this.#turnEnd.isEmpty || this.#sender.isDraining
+    return waiting > 0 || !this.#turnEnd.isEmpty || this.#sender.isUnfinished
   }
 
   /** What has to be submitted before something else can happen does not wait for the next turn. */
@@ -276,7 +263,7 @@ export class UringTransport implements NativeTransport, StreamOwner, CompletionH
   #receive(stream: UringStream): void {
     if (stream.isReceiving || !stream.wantsToReceive) return
     this.#sender.makeRoom()
-    queueReceive(this.#ring, stream, BUFFER_GROUP)
+    queueReceive(this.#ring, stream, BUFFER_GROUP, stream.hasHungUp)
     stream.isReceiving = true
   }
 
@@ -303,7 +290,7 @@ export class UringTransport implements NativeTransport, StreamOwner, CompletionH
     }
   }
 
-  /** Nobody wants more of it now. What is on its way is held, and no more asked for. */
+  /** What is on its way still comes. */
   #stopReceiving(stream: UringStream): void {
     stream.isCancelling = true
     this.#sender.makeRoom()
@@ -326,6 +313,20 @@ export class UringTransport implements NativeTransport, StreamOwner, CompletionH
     else this.#sender.writable(stream)
   }
 
+  #watch(stream: UringStream): void {
+    this.#sender.makeRoom()
+    queueHangUp(this.#ring, stream)
+    stream.isWatching = true
+    this.#receive(stream)
+  }
+
+  #hungUp(stream: UringStream): void {
+    stream.isWatching = false
+    stream.hasHungUp = true
+    if (stream.state === State.closed) this.attend(stream)
+    else if (stream.isReceiving && !stream.isCancelling) this.#stopReceiving(stream)
+  }
+
   #connected(stream: UringStream, { handler, where, cancelTimeout }: Connecting): void {
     const errno = this.#sockets.connectError(stream.fd)
     cancelTimeout()
@@ -336,7 +337,7 @@ export class UringTransport implements NativeTransport, StreamOwner, CompletionH
     }
     handler.onOpen()
     this.#sender.writable(stream)
-    this.#receive(stream)
+    this.#watch(stream)
   }
 
   #queueWake(): void {
@@ -361,7 +362,7 @@ export class UringTransport implements NativeTransport, StreamOwner, CompletionH
     const stream = this.#streams.open(this, fd)
     stream.heardAt = this.#seconds
     stream.handler = door.accept(stream)
-    this.#receive(stream)
+    this.#watch(stream)
   }
 
   #endIdle(idleSeconds: number): void {

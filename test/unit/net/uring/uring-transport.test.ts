@@ -7,7 +7,7 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Stream, StreamHandler } from '../../../../src/net/transport.ts'
-import { type UringSizes, uringSizes } from '../../../../src/net/uring/uring-transport.ts'
+import { type UringSizes, uringSizes } from '../../../../src/net/uring/sizes.ts'
 import { type Pumped, PumpedUring } from '../pumped.ts'
 import { kernel } from './support.ts'
 
@@ -27,6 +27,8 @@ class Echo implements StreamHandler {
   isBehind = false
   closes = 0
   received = 0
+  /** Answers nothing: a send would find out that the peer has gone. */
+  isSilent = false
 
   constructor(stream: Stream, pumped: Pumped) {
     this.#stream = stream
@@ -35,6 +37,7 @@ class Echo implements StreamHandler {
 
   onData(bytes: Uint8Array, at: number, length: number): void {
     this.received += length
+    if (this.isSilent) return
     const { output } = this.#pumped
     output.copy(bytes, at, length)
     if (!this.#stream.write(output.bytes, output.start, output.length)) {
@@ -58,23 +61,29 @@ class Echo implements StreamHandler {
   }
 }
 
-type Rig = { pumped: Pumped; echoes: Echo[]; connectPeer: () => Promise<Socket> }
+type Rig = {
+  pumped: Pumped
+  echoes: Echo[]
+  connectPeer: (first?: (peer: Socket) => void) => Promise<Socket>
+}
 
-function rig(sizes: UringSizes = uringSizes): Rig {
+function rig(sizes: UringSizes = uringSizes, isSilent = false): Rig {
   const pumped = new PumpedUring({ sizes })
   const echoes: Echo[] = []
   const listener = kernel.listen('127.0.0.1', 0, 1000)
   const accept = (stream: Stream): Echo => {
     const echo = new Echo(stream, pumped)
+    echo.isSilent = isSilent
     echoes.push(echo)
     return echo
   }
   const peers: Socket[] = []
-  const connectPeer = async (): Promise<Socket> => {
+  const connectPeer = async (first = (_peer: Socket): void => {}): Promise<Socket> => {
     const peer = connect({ port: kernel.portOf(listener), host: '127.0.0.1', allowHalfOpen: true })
     peers.push(peer)
     peer.on('error', () => peer.destroy())
     await once(peer, 'connect')
+    first(peer)
     pumped.adopt(kernel.accept(listener), { accept, forget: () => {} })
     return peer
   }
@@ -110,7 +119,7 @@ async function readAll(peer: Socket, length: number): Promise<Buffer> {
 describe('rings and buffers smaller than what happens in a turn', () => {
   test('40 connections at once on 4 entries, 8 completions and 2 buffers', async () => {
     const { echoes, connectPeer } = rig(tiny)
-    const peers = await Promise.all(Array.from({ length: 40 }, connectPeer))
+    const peers = await Promise.all(Array.from({ length: 40 }, () => connectPeer()))
     for (let round = 0; round < 5; round += 1) {
       for (const [i, peer] of peers.entries()) peer.write(pattern(i + round, 3000))
       const replies = await Promise.all(peers.map(peer => readAll(peer, 3000)))
@@ -132,7 +141,7 @@ describe('rings and buffers smaller than what happens in a turn', () => {
 
   test('600 connections answered in one turn on rings of the usual size', async () => {
     const { connectPeer } = rig()
-    const peers = await Promise.all(Array.from({ length: 600 }, connectPeer))
+    const peers = await Promise.all(Array.from({ length: 600 }, () => connectPeer()))
     for (const [i, peer] of peers.entries()) peer.write(pattern(i, 100))
     const replies = await Promise.all(peers.map(peer => readAll(peer, 100)))
     for (const [i, reply] of replies.entries()) expect(reply.equals(pattern(i, 100))).toBe(true)
@@ -214,5 +223,17 @@ describe('connections that come and go', () => {
     expect(events).toEqual(['data', 'close '])
     await pumped.close()
     kernel.close(listener)
+  })
+
+  test.each(['reset', 'end'] as const)('data and %s before its first turn: closed', async how => {
+    const { echoes, connectPeer } = rig(uringSizes, true)
+    const leave = (peer: Socket): void => {
+      peer.write('hello')
+      if (how === 'reset') peer.resetAndDestroy()
+      else peer.end()
+    }
+    await Promise.all(Array.from({ length: 20 }, () => connectPeer(leave)))
+    await vi.waitFor(() => expect(echoes.map(echo => echo.closes)).toEqual(Array(20).fill(1)))
+    expect(echoes.every(echo => echo.received === 5 || how === 'reset')).toBe(true)
   })
 })
