@@ -35,6 +35,7 @@ type SocketOptions = ConstructorParameters<typeof Socket>[0] & { onread: OnRead 
 
 class NodeStream implements Stream {
   readonly #socket: Socket
+  readonly fd: number
   #handler: StreamHandler | undefined
   #awaitsDrain = false
   /** Nothing that still comes is taken up, nothing more is said. */
@@ -43,6 +44,7 @@ class NodeStream implements Stream {
 
   constructor(socket: Socket, onClosed: (stream: NodeStream) => void) {
     this.#socket = socket
+    this.fd = descriptorOf(socket)
     socket.on('end', () => this.#handler?.onEnd())
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (!NORMAL_CLOSES.has(error.code ?? '')) this.#error = error.message
@@ -103,6 +105,12 @@ class NodeStream implements Stream {
     this.#awaitsDrain = false
     this.#handler?.onDrain()
   }
+}
+
+/** What node:net does not say itself; a TLS socket's is that of the one below. */
+function descriptorOf(socket: Socket): number {
+  const { _handle: handle } = socket as Socket & { _handle?: { fd?: number } | null }
+  return handle?.fd ?? -1
 }
 
 export class NodeTransport implements PortableTransport {

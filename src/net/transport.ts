@@ -14,6 +14,8 @@ import type { DescriptorQueue } from './descriptor-queue.ts'
 export interface Stream {
   /** `address:port` of the peer, `unix`, or `gone`. */
   readonly peer: string
+  /** Its descriptor; -1: it has none, or it is not known. */
+  readonly fd: number
   /**
    * Takes the bytes at once; they may be reused on return. False: the peer is behind, produce
    * nothing more until `onDrain`.

@@ -35,11 +35,17 @@ export const Counter = {
   sslNewSessions: 26,
   sslHandshakeErrors: 27,
   sslProtoErrors: 28,
+  logWorkerWritten: 29,
+  logWorkerDropped: 30,
+  logWatcherSent: 31,
+  logWatcherSkipped: 32,
+  connYields: 33,
+  idleKicks: 34,
 } as const
 export type Counter = (typeof Counter)[keyof typeof Counter]
 
 /** The store's own counters of a thread begin here in its block. */
-export const STORE_BLOCK = 32
+export const STORE_BLOCK = 40
 export const STORE_BLOCK_SIZE = 8
 /** Float64s a thread: a multiple of a cache line, so that no two threads write the same one. */
 const BLOCK = 64

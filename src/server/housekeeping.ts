@@ -11,6 +11,7 @@ import type { Region } from '../store/region.ts'
 import { Store } from '../store/store.ts'
 import type { NodeOptions } from './options.ts'
 import type { Switches } from './switches.ts'
+import type { WatchWriter } from './watch-writer.ts'
 
 const RECLAIM_SLICE_MS = 1
 /** Between two slices of one round: main stays free for nine tenths of the time. */
@@ -33,6 +34,7 @@ export type HousekeepingOptions = {
   counters: Float64Array
   classes: Float64Array
   clockEpochMs: number
+  watch: WatchWriter
   switches: Switches
   /** What the node was told. */
   nodeOptions: NodeOptions
@@ -47,6 +49,9 @@ export function keepHouse(options: HousekeepingOptions): () => void {
   // Slices are measured in time that nobody can stop.
   const nowMs = (): number => realClock.milliseconds()
   const store = new Store(region, layout, { evict, itemSizeMax: 0, counters, classes })
+  store.tally.onEvicted = item => {
+    if (options.watch.isWatched) options.watch.evicted(store, item)
+  }
   const reclaimer = new Reclaimer(store, nowMs)
   const eviction = new Eviction(store, store.newHash(), { evict })
   const limit = new MemoryLimit(store, region)

@@ -1,7 +1,7 @@
 /** A cache node: the region, its threads, and the main thread's part in them. Wiring, no logic. */
 import type { Account } from '../auth/account.ts'
 import { LoginDesk } from '../auth/login-desk.ts'
-import { monotonicEpochMs, systemClock } from '../base/clock.ts'
+import { type Clock, monotonicEpochMs, systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
 import { ThreadHost, workerBeside } from '../net/thread-host.ts'
 import type { Io } from '../net/io.ts'
@@ -15,11 +15,14 @@ import { TextLine } from '../protocol/text-encoder.ts'
 import { Store } from '../store/store.ts'
 import { keepHouse } from './housekeeping.ts'
 import { createMemory } from './memory.ts'
+import { ConnectionTable } from './connection-table.ts'
 import { ClassCounters } from './class-counters.ts'
 import type { NodeOptions } from './options.ts'
 import { PrefixStats } from './prefix-stats.ts'
 import { Switches } from './switches.ts'
 import { threadPlanOf } from './threads.ts'
+import { WatchLog } from './watch-log.ts'
+import { WatchWriter } from './watch-writer.ts'
 import type { NodeExtras, ReplaceTls } from './worker.ts'
 
 export type NodeServer = {
@@ -59,6 +62,7 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
   const counters = Counters.create(plan.dataThreads + 1)
   const classes = ClassCounters.create(plan.dataThreads + 1)
   const switches = Switches.of(options)
+  const watchLog = WatchLog.create(plan.dataThreads + 1, options.extended.workerLogbufBytes)
   const events = new Events()
   // Undefined until there are threads that could be woken.
   let wake: ((thread: number) => void) | undefined
@@ -83,6 +87,8 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     classes: classes.handle,
     switches: switches.buffer,
     prefixes: new PrefixStats(options.prefixDelimiter).buffer,
+    watchLog: watchLog.handle,
+    connections: ConnectionTable.create(options.connectionLimit).buffer,
     events: events.buffer,
     logins: desk?.ring.handle,
     tls,
@@ -111,6 +117,7 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     counters: counters.storeOfThread(plan.dataThreads),
     classes: classes.ofThread(plan.dataThreads),
     clockEpochMs,
+    watch: watchOf(watchLog, counters, clock),
     switches,
     nodeOptions: options,
     evict: options.evict,
@@ -146,6 +153,13 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
       stopLogging()
     },
   }
+}
+
+/** Main evicts too, when a limit is lowered: it has the last ring. */
+function watchOf(log: WatchLog, counters: Counters, clock: Clock): WatchWriter {
+  const thread = log.threads - 1
+  const counts = counters.ofThread(thread)
+  return new WatchWriter(log, { thread, counts, nowMs: () => clock.milliseconds() })
 }
 
 const RELOAD_CHECK_MS = 100

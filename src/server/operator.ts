@@ -5,14 +5,19 @@
  */
 import type { Session } from '../session/session.ts'
 import type { Store } from '../store/store.ts'
+import type { ConnectionTable } from './connection-table.ts'
 import { ItemDump, MEMCACHED_CLASS_MAX, parseClasses } from './item-walk.ts'
 import type { NodeOptions } from './options.ts'
 import type { Switches } from './switches.ts'
+import { Topic, TOPICS } from './watch-log.ts'
+import type { Watchers } from './watchers.ts'
 
 export type OperatorHost = {
   store: Store
   options: NodeOptions
   switches: Switches
+  watchers: Watchers
+  connections: ConnectionTable
   /** Has main read the certificates again; what is wrong with them is in the log. */
   refreshCertificates: () => void
   /** The clock that `debugtime` does not move. */
@@ -43,6 +48,8 @@ export function operate(
       return lru(host, words)
     case 'slabs':
       return slabs(host, words)
+    case 'watch':
+      return watch(host, session, words.slice(1))
     case 'shutdown':
       return shutdown(host, session, words)
     case 'debugtime':
@@ -207,6 +214,29 @@ function automove(switches: Switches, [what, value]: readonly string[]): string 
   return OK
 }
 
+/** What memcached has events for that do not happen here. */
+const SILENT_TOPICS = ['sysevents', 'rawcmds', 'proxyreqs', 'proxyevents', 'proxyuser']
+
+/** The last that the session ever asks: from now on it hears what happens. */
+function watch(
+  { options, watchers, connections }: OperatorHost,
+  session: Session,
+  names: readonly string[],
+): string {
+  if (!options.watch) return 'CLIENT_ERROR watch commands not allowed'
+  if (session.hasUnsentReplies) return 'ERROR cannot pipeline other commands before watch'
+  const topics = new Set<Topic>(names.length === 0 ? [Topic.fetchers] : [])
+  for (const name of names) {
+    const topic = TOPICS.find(known => known === name)
+    if (topic !== undefined) topics.add(Topic[topic])
+    else if (!SILENT_TOPICS.includes(name)) return ERROR
+  }
+  if (!watchers.add(session, topics)) return 'WATCHER_TOO_MANY log watcher limit reached'
+  session.listen()
+  connections.watches(session.stream.fd)
+  return OK
+}
+
 function shutdown(
   host: OperatorHost,
   session: Session,
@@ -244,3 +274,8 @@ const CLASS_MAX = MEMCACHED_CLASS_MAX - 1
 const AUTOMOVE_LEVEL_MAX = 2
 const AUTOMOVE_WINDOW_MIN = 3
 const AUTOMOVE_WINDOW_MAX = 1800
+
+/** Main hears it, as if somebody had sent it from outside. */
+export function signalSelf(name: NodeJS.Signals): void {
+  process.kill(process.pid, name)
+}

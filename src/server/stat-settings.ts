@@ -15,7 +15,7 @@ export function settingRows(facts: NodeFacts, switches: Switches): Row[] {
     ...processRows(facts, switches),
     ...slabRows(options, switches),
     ...lruRows(options, switches),
-    ...restRows(options),
+    ...restRows(options, switches),
     ['memring_version', VERSION],
     ['memring_region', options.region],
     ['memring_io', options.io],
@@ -90,13 +90,13 @@ function lruRows({ dump, extended, flush }: NodeOptions, switches: Switches): Ro
   ]
 }
 
-function restRows({ extended, tls }: NodeOptions): Row[] {
+function restRows({ extended, tls }: NodeOptions, switches: Switches): Row[] {
   return [
     ['idle_timeout', extended.idleTimeout],
     ['watcher_logbuf_size', extended.watcherLogbufBytes],
     ['worker_logbuf_size', extended.workerLogbufBytes],
     ['read_buf_mem_limit', extended.readBufMemLimitBytes],
-    ['track_sizes', yesNo(extended.trackSizes)],
+    ['track_sizes', yesNo(switches.get('trackSizes') === 1)],
     ['inline_ascii_response', yesNo(extended.inlineAsciiResponse)],
     ['ssl_enabled', yesNo(tls !== undefined)],
     ...tlsRows(tls, extended.tls),

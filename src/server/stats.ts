@@ -7,12 +7,14 @@ import type { Control } from '../net/control.ts'
 import { StoreCounter } from '../store/put.ts'
 import type { NodeOptions } from './options.ts'
 import type { ClassCounters } from './class-counters.ts'
+import { ConnectionState, type ConnectionTable } from './connection-table.ts'
 import type { PrefixStats } from './prefix-stats.ts'
 import { cachedumpRows, MEMCACHED_CLASS_MAX, sizeRows } from './item-walk.ts'
 import { itemRows, slabRows } from './stat-classes.ts'
 import { settingRows } from './stat-settings.ts'
 import type { Store } from '../store/store.ts'
 import type { Switches } from './switches.ts'
+import type { WatchLog } from './watch-log.ts'
 
 /** What statistics need to know beside the counters. */
 export type NodeFacts = {
@@ -33,11 +35,20 @@ export type StatHost = {
   classes: ClassCounters
   switches: Switches
   prefixes: PrefixStats
+  watchLog: WatchLog
+  connections: ConnectionTable
   facts: NodeFacts
 }
 
-/** Undefined when there is no such statistic; parts of a name are none. */
-export function nodeStats(host: StatHost, words: readonly string[]): StatAnswer | undefined {
+/**
+ * Undefined when there is no such statistic; parts of a name are none. `fd` is the connection that
+ * asks.
+ */
+export function nodeStats(
+  host: StatHost,
+  words: readonly string[],
+  fd: number,
+): StatAnswer | undefined {
   const { counters, classes, switches, facts, store } = host
   switch (words[0]) {
     case undefined:
@@ -48,8 +59,16 @@ export function nodeStats(host: StatHost, words: readonly string[]): StatAnswer 
       return rowsThenEnd(itemRows(classes, switches.get('lruSegmented') === 1))
     case 'slabs':
       return rowsThenEnd(slabRows(classes))
+    case 'conns':
+      return { rows: connectionStats(host, fd), label: 'STAT', end: 'END' }
+    case 'sizes_enable':
+    case 'sizes_disable': {
+      const isEnabled = words[0] === 'sizes_enable'
+      switches.set('trackSizes', Number(isEnabled))
+      return lineOnly(`STAT sizes_status ${isEnabled ? 'enabled' : 'disabled'}`)
+    }
     case 'sizes':
-      return facts.options.extended.trackSizes
+      return switches.get('trackSizes') === 1
         ? rowsThenEnd(sizeRows(store))
         : rowsThenEnd([['sizes_status', 'disabled']])
     case 'detail':
@@ -64,6 +83,33 @@ export function nodeStats(host: StatHost, words: readonly string[]): StatAnswer 
     default:
       return undefined
   }
+}
+
+const STATE_NAME: Readonly<Record<ConnectionState, string>> = {
+  [ConnectionState.none]: 'conn_closed',
+  [ConnectionState.reading]: 'conn_read',
+  [ConnectionState.watching]: 'conn_watch',
+}
+
+/** Accepted connections only: what listens belongs to another thread, and is never idle. */
+function* connectionStats({ connections, store }: StatHost, asking: number): Generator<StatRow> {
+  for (const connection of connections.connections()) {
+    if (connection === undefined) {
+      yield undefined
+      continue
+    }
+    const { fd, state, heardAt, peer } = connection
+    yield [`${fd}:addr`, addressOf(peer)]
+    yield [`${fd}:state`, fd === asking ? 'conn_parse_cmd' : STATE_NAME[state]]
+    yield [`${fd}:secs_since_last_cmd`, Math.max(0, store.now - heardAt)]
+  }
+}
+
+function addressOf(peer: string): string {
+  const colon = peer.lastIndexOf(':')
+  if (colon < 0) return peer
+  const host = peer.slice(0, colon)
+  return host.includes(':') ? `tcp6:[${host}]${peer.slice(colon)}` : `tcp:${peer}`
 }
 
 function rowsThenEnd(rows: Iterable<StatRow>): StatAnswer {
@@ -112,12 +158,13 @@ function seconds(microseconds: number): string {
   return (microseconds / 1e6).toFixed(6)
 }
 
-function general({ counters, facts, store, switches }: StatHost): Row[] {
+function general(host: StatHost): Row[] {
+  const { counters, facts, store, switches } = host
   return [
     ...processRows(facts, store.now),
     ...connectionRows(facts),
     ...commandRows(counters),
-    ...slabRowsOfAll(facts, switches),
+    ...slabRowsOfAll(host),
     ...tlsRows(counters, facts, store.now),
     ...storeRows(counters, switches),
   ]
@@ -192,7 +239,7 @@ function rowsIf(condition: boolean, names: readonly string[]): Row[] {
   return condition ? names.map(name => [name, 0]) : []
 }
 
-function slabRowsOfAll(facts: NodeFacts, switches: Switches): Row[] {
+function slabRowsOfAll({ counters, facts, switches, watchLog }: StatHost): Row[] {
   const { options, hashPower, indexBytes, memoryLimitBytes } = facts
   return [
     ['limit_maxbytes', memoryLimitBytes()],
@@ -200,7 +247,7 @@ function slabRowsOfAll(facts: NodeFacts, switches: Switches): Row[] {
     ['listen_disabled_num', 0],
     ['time_in_listen_disabled_us', 0],
     ['threads', options.threads],
-    ['conn_yields', 0],
+    ['conn_yields', counters.sum(Counter.connYields)],
     ['hash_power_level', hashPower()],
     ['hash_bytes', indexBytes()],
     ['hash_is_expanding', 0],
@@ -216,11 +263,11 @@ function slabRowsOfAll(facts: NodeFacts, switches: Switches): Row[] {
     ...rowsIf(switches.get('lruCrawler') === 1, ['lru_crawler_running', 'lru_crawler_starts']),
     ...rowsIf(options.extended.lruMaintainer, ['lru_maintainer_juggles']),
     ['malloc_fails', 0],
-    ['log_worker_dropped', 0],
-    ['log_worker_written', 0],
-    ['log_watcher_skipped', 0],
-    ['log_watcher_sent', 0],
-    ['log_watchers', 0],
+    ['log_worker_dropped', counters.sum(Counter.logWorkerDropped)],
+    ['log_worker_written', counters.sum(Counter.logWorkerWritten)],
+    ['log_watcher_skipped', counters.sum(Counter.logWatcherSkipped)],
+    ['log_watcher_sent', counters.sum(Counter.logWatcherSent)],
+    ['log_watchers', watchLog.watchers],
     ['unexpected_napi_ids', 0],
     ['round_robin_fallback', 0],
   ]

@@ -20,11 +20,13 @@ import { absoluteExptime } from './exptime.ts'
 import { MetaExecutor } from './meta-executor.ts'
 import { completeMetaPut } from './meta-put.ts'
 import { LargeValueSink } from './large-value-sink.ts'
-import { operate, type OperatorHost } from './operator.ts'
+import { operate, type OperatorHost, signalSelf } from './operator.ts'
 import { nodeStats, type StatHost } from './stats.ts'
+import type { Watchers } from './watchers.ts'
 
 export type StoreExecutorOptions = StatHost & {
   memoryLimit: MemoryLimit
+  watchers: Watchers
   threadIndex: number
   cas: boolean
   flush: boolean
@@ -52,7 +54,7 @@ const PUT_STATUS: readonly Status[] = (() => {
   return statuses
 })()
 
-/** memcached's, for the command. */
+/** memcached's. */
 const VERBOSITY_MAX = 2
 
 const LIMIT_STATUS: Readonly<Record<LimitOutcome, Status>> = {
@@ -67,23 +69,28 @@ export class StoreExecutor implements Executor {
   readonly #store: Store
   readonly #counts: Float64Array
   readonly #classes: ClassTally
-  readonly #put = emptyPut()
+  /** @internal What was stored last, and what came of it. */
+  readonly put = emptyPut()
+  outcome: Outcome = Outcome.stored
   readonly #meta: MetaExecutor
   readonly #operatorHost: OperatorHost
-  readonly #hit: Hit = { clientFlags: 0, casLow: 0, casHigh: 0, valueSize: 0 }
+  /** @internal What was said last of an item that was found. */
+  readonly hit: Hit = { clientFlags: 0, casLow: 0, casHigh: 0, valueSize: 0 }
 
   constructor(options: StoreExecutorOptions) {
     this.#options = options
     this.#store = options.store
     this.#counts = options.counters.ofThread(options.threadIndex)
     this.#classes = options.store.tally.classes
-    const { store, switches, facts, realMs } = options
+    const { store, switches, facts, watchers, connections, realMs } = options
     this.#operatorHost = {
       store,
       switches,
       options: facts.options,
-      refreshCertificates: () => facts.control.askReload(),
+      watchers,
+      connections,
       realMs,
+      refreshCertificates: () => facts.control.askReload(),
       signal: signalSelf,
     }
     this.#meta = new MetaExecutor({
@@ -105,7 +112,9 @@ export class StoreExecutor implements Executor {
     return true
   }
 
-  closed(): void {}
+  closed(session: Session): void {
+    this.#options.watchers.closed(session)
+  }
 
   retrieve(session: Session, request: Request): boolean {
     const { items } = this.#store
@@ -200,8 +209,8 @@ export class StoreExecutor implements Executor {
     request.encoder.status(session.output, request, status)
   }
 
-  stats(_: Session, words: readonly string[]): StatAnswer | undefined {
-    return nodeStats(this.#options, words)
+  stats(session: Session, words: readonly string[]): StatAnswer | undefined {
+    return nodeStats(this.#options, words, session.stream.fd)
   }
 
   operate(session: Session, words: readonly string[]): string | undefined {
@@ -224,7 +233,7 @@ export class StoreExecutor implements Executor {
 
   #describe(item: number): Hit {
     const { items } = this.#store
-    const hit = this.#hit
+    const hit = this.hit
     hit.clientFlags = items.clientFlags(item)
     hit.casLow = this.#options.cas ? items.casLow(item) : 0
     hit.casHigh = this.#options.cas ? items.casHigh(item) : 0
@@ -257,7 +266,7 @@ export class StoreExecutor implements Executor {
   }
 
   #toPut(request: Request): Put {
-    const put = this.#put
+    const put = this.put
     put.mode = PUT_MODES[request.command] ?? PutMode.set
     put.key = request.key
     put.keyAt = request.keyAt
@@ -280,8 +289,9 @@ export class StoreExecutor implements Executor {
   }
 
   #finishPut(session: Session, request: Request, outcome: Outcome): void {
+    this.outcome = outcome
     this.#count(Counter.cmdSet)
-    const { mode, keySize, valueSize, clientFlags } = this.#put
+    const { mode, keySize, valueSize, clientFlags } = this.put
     const size = itemSize(keySize, valueSize, clientFlags)
     this.#classes.count(size, ClassCounter.cmdSet)
     if (mode === PutMode.cas || mode === PutMode.casOrOlder) {
@@ -360,8 +370,7 @@ export class StoreExecutor implements Executor {
       request.clientFlags = this.#store.clientFlags
       this.#takeCas(request)
     }
-    const status = wasThere ? Status.touched : Status.notFound
-    request.encoder.status(session.output, request, status)
+    request.encoder.status(session.output, request, wasThere ? Status.touched : Status.notFound)
   }
 
   #flushAll(session: Session, request: Request): void {
@@ -388,9 +397,4 @@ export class StoreExecutor implements Executor {
   #count(counter: Counter): void {
     this.#counts[counter] = this.#counts[counter]! + 1
   }
-}
-
-/** Main hears it, as if somebody had sent it from outside. */
-function signalSelf(name: NodeJS.Signals): void {
-  process.kill(process.pid, name)
 }

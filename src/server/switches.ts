@@ -10,6 +10,8 @@ const FIELDS = [
   'verbosity',
   /** Prefixes are counted. */
   'detail',
+  /** `stats sizes` is answered. */
+  'trackSizes',
   'lruCrawler',
   'lruCrawlerSleep',
   'lruCrawlerTocrawl',
@@ -65,6 +67,7 @@ export class Switches {
   }
 
   #takeOver(extended: ExtendedOptions): void {
+    this.set('trackSizes', Number(extended.trackSizes))
     this.set('lruCrawler', Number(extended.lruCrawler))
     this.set('lruCrawlerSleep', extended.lruCrawlerSleep)
     this.set('lruCrawlerTocrawl', extended.lruCrawlerTocrawl)

@@ -24,6 +24,7 @@ import type { Layout } from '../store/layout.ts'
 import { MemoryLimit } from '../store/memory-limit.ts'
 import { openRegion, type RegionHandle } from '../store/region.ts'
 import { Store } from '../store/store.ts'
+import { ConnectionTable } from './connection-table.ts'
 import { ClassCounters, type ClassCountersHandle } from './class-counters.ts'
 import { ioMemoryOf } from './memory.ts'
 import type { NodeOptions } from './options.ts'
@@ -31,6 +32,9 @@ import { ObservedExecutor } from './observed-executor.ts'
 import { PrefixStats } from './prefix-stats.ts'
 import { StoreExecutor } from './store-executor.ts'
 import { Switches } from './switches.ts'
+import { Topic, WatchLog, type WatchLogHandle } from './watch-log.ts'
+import { WatchWriter } from './watch-writer.ts'
+import { Watchers } from './watchers.ts'
 
 export type NodeExtras = {
   options: NodeOptions
@@ -40,6 +44,8 @@ export type NodeExtras = {
   classes: ClassCountersHandle
   switches: SharedArrayBuffer
   prefixes: SharedArrayBuffer
+  watchLog: WatchLogHandle
+  connections: SharedArrayBuffer
   events: SharedArrayBuffer
   /** Undefined: nobody has to log in. */
   logins: LoginRingHandle | undefined
@@ -79,6 +85,17 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
     classes: classes.ofThread(index),
   })
   const memoryLimit = new MemoryLimit(store, region)
+  const counts = counters.ofThread(index)
+  const connections = new ConnectionTable(task.connections)
+  const watchLog = new WatchLog(task.watchLog)
+  const nowMs = (): number => realClock.milliseconds()
+  const watch = new WatchWriter(watchLog, { thread: index, counts, nowMs })
+  const watchers = new Watchers({
+    log: watchLog,
+    counts,
+    bufferBytes: options.extended.watcherLogbufBytes,
+    after: (ms, call) => void transport.after(ms, call),
+  })
   const storeExecutor = new StoreExecutor({
     store,
     memoryLimit,
@@ -86,6 +103,9 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
     classes,
     switches,
     prefixes,
+    watchLog,
+    watchers,
+    connections,
     threadIndex: index,
     cas: options.cas,
     flush: options.flush,
@@ -101,8 +121,7 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
       hashPower: () => Math.floor(Math.log2(store.index.bucketCount)),
     },
   })
-  const counts = counters.ofThread(index)
-  const executor = new ObservedExecutor(storeExecutor, switches, prefixes, counts)
+  const executor = new ObservedExecutor(storeExecutor, { switches, prefixes, counts, watch })
   const logins =
     task.logins &&
     new RingAuthenticator(new LoginRing(task.logins), index, () => realClock.milliseconds())
@@ -113,11 +132,22 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
   const { idleTimeout: idleSeconds } = options.extended
   const transport = openTransport(io, { memory, output, idleSeconds, tls })
   const services = {
-    ...servicesOf(options, index, counters.ofThread(index), events, switches),
+    ...servicesOf(options, index, counts, events),
+    onClosed: ({ stream: { fd } }: Session, error: string) => {
+      const peer = connections.close(fd)
+      if (watch.isWatched && watch.wants(Topic.connevents)) {
+        watch.closed(fd, peer, error === '' ? 'normal' : 'error')
+      }
+      if (error !== '') events.emit(EventKind.connectionFailed, index, error)
+      else if (switches.get('verbosity') > 0) {
+        events.emit(EventKind.connectionClosed, index, peer)
+      }
+    },
     output,
     authenticator: logins,
     beginTurn: () => store.tick(clock.seconds()),
-    nowMs: () => realClock.milliseconds(),
+    nowMs,
+    heard: (fd: number) => connections.heard(fd, store.now),
     later: (call: () => void) => void transport.after(LATER_MS, call),
   }
   transport.every(STALLED_CHECK_MS, () => {
@@ -125,7 +155,10 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
     logins?.check()
   })
   const accept = (stream: Stream) => {
-    if (switches.get('verbosity') > 0) events.emit(EventKind.connectionOpened, index, stream.peer)
+    const { peer, fd } = stream
+    connections.open(fd, peer, clock.seconds())
+    if (watch.isWatched && watch.wants(Topic.connevents)) watch.opened(fd, peer)
+    if (switches.get('verbosity') > 0) events.emit(EventKind.connectionOpened, index, peer)
     return new Session(stream, executor, services)
   }
   if (task.isPortable) logins?.listen()
@@ -156,8 +189,10 @@ function servicesOf(
   index: number,
   counts: Float64Array,
   events: Events,
-  switches: Switches,
-): Omit<SessionServices, 'beginTurn' | 'nowMs' | 'output' | 'authenticator' | 'later'> {
+): Omit<
+  SessionServices,
+  'beginTurn' | 'nowMs' | 'output' | 'authenticator' | 'later' | 'onClosed'
+> {
   return {
     counters: sessionCounters(counts, peer => events.emit(EventKind.authFailed, index, peer)),
     protocols: protocolsOf(options),
@@ -168,11 +203,5 @@ function servicesOf(
     flushAllowed: options.flush,
     version: latin1(COMPATIBLE_VERSION),
     onRedisPeer: session => events.emit(EventKind.redisPeer, index, session.stream.peer),
-    onClosed: (session, error) => {
-      if (error !== '') events.emit(EventKind.connectionFailed, index, error)
-      else if (switches.get('verbosity') > 0) {
-        events.emit(EventKind.connectionClosed, index, session.stream.peer)
-      }
-    },
   }
 }

@@ -14,6 +14,8 @@ export type SessionServices = {
   /** Before anything is done with what has just been received: reads the clock. */
   beginTurn(): void
   nowMs(): number
+  /** The connection with this descriptor has sent something. */
+  heard?(fd: number): void
   /** Calls back when other connections have had their turn. */
   later(call: () => void): void
   output: Output

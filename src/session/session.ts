@@ -55,6 +55,7 @@ export class Session implements StreamHandler {
   onData(bytes: Uint8Array, at: number, length: number): void {
     this.services.beginTurn()
     this.services.counters.bytesRead(length)
+    this.services.heard?.(this.stream.fd)
     if (this.#closing || this.#listening) return
     if (this.#held.isEmpty) {
       this.#run(bytes, at, at + length)

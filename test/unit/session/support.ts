@@ -13,6 +13,10 @@ import { protocolsOf } from '../../../src/server/worker.ts'
 import { ObservedExecutor } from '../../../src/server/observed-executor.ts'
 import { PrefixStats } from '../../../src/server/prefix-stats.ts'
 import { StoreExecutor } from '../../../src/server/store-executor.ts'
+import { ConnectionTable } from '../../../src/server/connection-table.ts'
+import { WatchLog } from '../../../src/server/watch-log.ts'
+import { WatchWriter } from '../../../src/server/watch-writer.ts'
+import { Watchers } from '../../../src/server/watchers.ts'
 import { Switches } from '../../../src/server/switches.ts'
 import type { Executor } from '../../../src/session/executor.ts'
 import { type SessionServices, StalledSessions, Staging } from '../../../src/session/services.ts'
@@ -27,6 +31,7 @@ const STAGING_BYTES = 8 * MIB
 /** Takes `window` bytes between drains; what is written above that is taken, but answered `false`. */
 export class FakeStream implements Stream {
   readonly peer = '127.0.0.1:1'
+  readonly fd = 10
   window: number
   paused = false
   ended = false
@@ -148,7 +153,21 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
     indexBytes: () => store.indexBytes,
     hashPower: () => Math.floor(Math.log2(store.index.bucketCount)),
   }
+  const counts = counters.ofThread(0)
+  const nowMs = (): number => now * 1000
+  const watchLog = WatchLog.create(1, options.extended.workerLogbufBytes)
+  const watch = new WatchWriter(watchLog, { thread: 0, counts, nowMs })
+  const watchers = new Watchers({
+    log: watchLog,
+    counts,
+    bufferBytes: options.extended.watcherLogbufBytes,
+    // Nobody is told anything: the rings have tests of their own.
+    after: () => {},
+  })
   const ownExecutor = new StoreExecutor({
+    watchLog,
+    watchers,
+    connections: ConnectionTable.create(options.connectionLimit),
     store,
     memoryLimit,
     counters,
@@ -162,8 +181,7 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
     startedAt: facts.startedAt,
     facts,
   })
-  const counts = counters.ofThread(0)
-  const observed = new ObservedExecutor(ownExecutor, switches, prefixes, counts)
+  const observed = new ObservedExecutor(ownExecutor, { switches, prefixes, counts, watch })
   const executor = given.executor ?? observed
   const closed: string[] = []
   const authenticator = options.accounts && new DirectAuthenticator(options.accounts)
