@@ -23,8 +23,10 @@ const TRIM_THRESHOLD_BYTES = 64 * 1024
 // include/uapi/asm-generic/mman-common.h
 const MADV_DONTNEED = 4
 
-/** Half a millisecond of the main thread each time. */
-const TRIM_MS = 5000
+/** A look takes some 20 µs of the main thread, giving back a millisecond. */
+const LOOK_MS = 500
+/** Resident memory that has come since the last time: some of it may be compilers' and free. */
+const GROWTH_BYTES = 4 * 1024 * 1024
 
 /** Of malloc's arenas; before there are threads, which would have taken arenas. */
 export function limitHeaps(libc: Libc | undefined): void {
@@ -39,8 +41,16 @@ export function giveBackUnused(libc: Libc | undefined): void {
   forgetStart(libc)
   const trim = declare(libc, 'malloc_trim', ['size_t'])
   if (!trim) return
+  let known = Number.POSITIVE_INFINITY
+  const look = (): void => {
+    const resident = process.memoryUsage.rss()
+    if (resident < known) known = resident
+    if (resident < known + GROWTH_BYTES) return
+    trim(0)
+    known = process.memoryUsage.rss()
+  }
   trim(0)
-  setInterval(() => trim(0), TRIM_MS).unref()
+  setInterval(look, LOOK_MS).unref()
 }
 
 /**
