@@ -19,6 +19,7 @@ import {
   type StreamHandler,
 } from './transport.ts'
 import { forgetPath, isPath } from './unix-listener.ts'
+import { WriteCopies } from './write-copies.ts'
 
 const READ_BYTES = 64 * 1024
 /** Of an accepted descriptor: both directions, and one may end before the other. */
@@ -36,15 +37,17 @@ type SocketOptions = ConstructorParameters<typeof Socket>[0] & { onread: OnRead 
 class NodeStream implements Stream {
   readonly #socket: Socket
   readonly fd: number
+  readonly #copies: WriteCopies
   #handler: StreamHandler | undefined
   #awaitsDrain = false
   /** Nothing that still comes is taken up, nothing more is said. */
   #ended = false
   #error = ''
 
-  constructor(socket: Socket, onClosed: (stream: NodeStream) => void) {
+  constructor(socket: Socket, copies: WriteCopies, onClosed: (stream: NodeStream) => void) {
     this.#socket = socket
     this.fd = descriptorOf(socket)
+    this.#copies = copies
     socket.on('end', () => this.#handler?.onEnd())
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (!NORMAL_CLOSES.has(error.code ?? '')) this.#error = error.message
@@ -71,10 +74,9 @@ class NodeStream implements Stream {
 
   write(bytes: Uint8Array, at: number, length: number): boolean {
     if (this.#ended) return true
-    const copy = Buffer.allocUnsafe(length)
-    copy.set(bytes.subarray(at, at + length))
-    this.#socket.write(copy, this.#written)
+    this.#socket.write(this.#copies.of(bytes, at, length), this.#written)
     if (this.#socket.writableLength === 0) return true
+    this.#copies.keep(length)
     this.#awaitsDrain = true
     return false
   }
@@ -116,6 +118,7 @@ function descriptorOf(socket: Socket): number {
 export class NodeTransport implements PortableTransport {
   readonly #input = Buffer.allocUnsafeSlow(READ_BYTES)
   readonly #inputBytes = new Uint8Array(this.#input.buffer)
+  readonly #copies = new WriteCopies()
   readonly #streams = new Set<NodeStream>()
   readonly #servers: Server[] = []
   readonly #idleSeconds: number
@@ -244,7 +247,7 @@ export class NodeTransport implements PortableTransport {
   }
 
   #track(socket: Socket): NodeStream {
-    const stream = new NodeStream(socket, closed => {
+    const stream = new NodeStream(socket, this.#copies, closed => {
       this.#streams.delete(closed)
       if (this.#streams.size === 0) this.#onEmpty()
     })
