@@ -1,6 +1,6 @@
 // Filled far past -m: the process stays within what it says (-m, 96 MB, and 20 MB a thread), evicts
 // or refuses, and serves on. Sizes on both sides of where values get segments of their own.
-// It is the built package that is measured: from a checkout, stripping types takes some 20 MB more.
+// It is the built package that is measured: a checkout takes more while it strips types.
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
@@ -18,6 +18,7 @@ const MEMORY = 64
 const BASE_MB = 96
 const THREAD_MB = 20
 const CONNECTIONS = 8
+const isLong = process.env['MEMRING_TEST_ALL'] === '1'
 /** Each connection's batch, so that a pipeline is always full. */
 const BATCH_BYTES = 256 * 1024
 
@@ -113,8 +114,53 @@ describe.each(shapes)('memory is bounded ($threads threads)', ({ threads, fills:
 
 const OUT_OF_MEMORY = 'SERVER_ERROR out of memory storing object'
 
-function allowed(threads: number): number {
-  return (MEMORY + BASE_MB + THREAD_MB * threads) * MIB
+/** Four times as much memory; what was stored is read again, through replies as full. */
+const larger = [
+  { threads: 1, io: 'auto', bytes: 4096, times: 2 },
+  { threads: 4, io: 'auto', bytes: 4096, times: 2 },
+  { threads: 4, io: 'net', bytes: 4096, times: 2 },
+  { threads: 1, io: 'auto', bytes: 100, times: isLong ? 2 : 0.5 },
+  ...(isLong ? [{ threads: 4, io: 'auto', bytes: 100, times: 2 }] : []),
+]
+
+test.each(larger)('-m 256: $bytes bytes, -t $threads, --io $io', async shape => {
+  const { threads, io, bytes, times } = shape
+  const memory = 4 * MEMORY
+  const flags = nodeFlags(threads, '-m', String(memory), '--io', io)
+  const program = await startProgram(flags, { file })
+  const filled = await fillUp(program, { times, size: () => bytes }, memory)
+  expect(filled.answers).toEqual({ STORED: filled.sets })
+  const readPeak = await readAll(program, filled.sets, bytes)
+  expect(Math.max(filled.peak, readPeak)).toBeLessThan(allowed(threads, memory))
+  expect(filled.peak).toBeGreaterThan(Math.min(times, 0.9) * memory * MIB)
+})
+
+function allowed(threads: number, memory = MEMORY): number {
+  return (memory + BASE_MB + THREAD_MB * threads) * MIB
+}
+
+/** Every key once, in batches as large as those that set them; the most memory seen meanwhile. */
+async function readAll(program: Program, keys: number, bytes: number): Promise<number> {
+  const batch = Math.ceil(BATCH_BYTES / (bytes + 60))
+  let next = 0
+  let hits = 0
+  let peak = 0
+  const readSome = async (): Promise<void> => {
+    const client = await TestConnection.open(program)
+    while (next < keys) {
+      const from = next
+      next = Math.min(keys, next + batch)
+      const names = Array.from({ length: next - from }, (_, i) => `k${from + i}`)
+      await client.send(`get ${names.join(' ')}\r\n`)
+      const reply = String(await client.receiveUntil('END\r\n'))
+      hits += reply.split('VALUE ').length - 1
+      peak = Math.max(peak, residentBytes(program.pid))
+    }
+    client.close()
+  }
+  await Promise.all(Array.from({ length: CONNECTIONS }, readSome))
+  expect(hits).toBeGreaterThan(keys / 4)
+  return peak
 }
 
 async function servesOn(client: TestConnection): Promise<void> {
@@ -130,11 +176,15 @@ async function servesOn(client: TestConnection): Promise<void> {
 type Filled = { sets: number; answers: Record<string, number>; peak: number }
 
 /** Sets keys k0, k1, … of the given sizes until `times` the memory has been sent. */
-async function fillUp(program: Program, { size, times }: Fill): Promise<Filled> {
+async function fillUp(
+  program: Program,
+  { size, times }: Pick<Fill, 'size' | 'times'>,
+  memory = MEMORY,
+): Promise<Filled> {
   const prng = new Prng(9)
   const value = 'v'.repeat(1_000_000)
   const filled: Filled = { sets: 0, answers: {}, peak: 0 }
-  let left = times * MEMORY * MIB
+  let left = times * memory * MIB
   const fillOne = async (): Promise<void> => {
     const client = await TestConnection.open(program)
     while (left > 0) {
