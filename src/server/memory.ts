@@ -40,7 +40,9 @@ export function createMemory(options: NodeOptions, dataThreads: number): Memory 
 function create(layout: Layout, options: NodeOptions, dataThreads: number): Memory {
   const { region: kind, largePages } = options
   const ioBytes = kind === 'mapped' ? dataThreads * IO_BYTES : 0
-  return { layout, region: createRegion(layout.totalBytes + ioBytes, kind, largePages) }
+  const smallPagesAt = layout.totalBytes
+  const region = createRegion(layout.totalBytes + ioBytes, kind, { largePages, smallPagesAt })
+  return { layout, region }
 }
 
 /** A data thread's part of the region; a memory of its own where the region has no address. */

@@ -94,11 +94,18 @@ export function canMap(): boolean {
   }
 }
 
+export type RegionOptions = {
+  /** `-L`. */
+  largePages?: boolean
+  /** From this byte on huge pages are not asked for: of what lies there only parts are touched. */
+  smallPagesAt?: number
+}
+
 /** @throws RegionError when the memory cannot be had. */
 export function createRegion(
   sizeBytes: number,
   kind: 'mapped' | 'shared',
-  largePages = false,
+  { largePages = false, smallPagesAt = sizeBytes }: RegionOptions = {},
 ): Region {
   if (kind === 'shared') {
     if (largePages) throw new RegionError('Cannot use large pages: koffi does not load here')
@@ -113,7 +120,7 @@ export function createRegion(
   const address = libc.mmap(0, sizeBytes, PROT_READ_WRITE, flags, -1, 0)
   if (address === MAP_FAILED) throw new RegionError(`Cannot map ${sizeBytes} bytes of memory`)
   // A wish only: a kernel without them, or told never to, goes on with small pages.
-  libc.madvise(address, sizeBytes, MADV_HUGEPAGE)
+  libc.madvise(address, smallPagesAt, MADV_HUGEPAGE)
   return openRegion({ kind, address, sizeBytes })
 }
 

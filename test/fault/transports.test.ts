@@ -115,7 +115,7 @@ describe('a transport that is not there', () => {
     ]) {
       const ended = await runMemring(args)
       expect(ended.code).toBe(64)
-      expect(ended.output).toContain('auto, epoll, net')
+      expect(ended.output).toContain('auto, uring, epoll, net')
     }
     const ended = await runMemring(['node'], { env: { MEMRING_IO: 'fast' } })
     expect(ended.code).toBe(64)

@@ -31,7 +31,8 @@ const freePages = Number(
 test.skipIf(freePages > 512)('-L without enough large pages says how many there are', async () => {
   const run = await runMemring(['node', '-p', '-1', '-l', '127.0.0.1', '-m', '1024', '-L'])
   expect(run.code).toBe(71)
-  expect(run.output).toContain(
-    `Cannot map 513 large pages: the system has ${freePages} free of 2048 KiB each`,
+  // 512 are the memory itself; how many more there are depends on what lies beside it.
+  expect(run.output).toMatch(
+    new RegExp(`Cannot map 5\\d\\d large pages: the system has ${freePages} free of 2048 KiB each`),
   )
 })

@@ -134,9 +134,9 @@ describe('the peer ends', () => {
 
 describe('memory for values on their way', () => {
   test('is refused at its limit, and the connection stays in step', () => {
-    const node = makeNode({ stagingBytes: 20_000 })
+    const node = makeNode({ stagingBytes: 32_768 })
     const waiting = [1, 2].map(() => node.connect().send('set a 0 0 10000\r\nxx'))
-    expect(node.services.staging.usedBytes).toBe(20_000)
+    expect(node.services.staging.usedBytes).toBe(32_768)
     const third = node.connect().send('set b 0 0 5\r\nol')
     third.send('d!!\r\nversion\r\n')
     expect(third.reply).toBe('SERVER_ERROR out of memory storing object\r\nVERSION 1.6.45\r\n')

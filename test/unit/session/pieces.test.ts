@@ -123,16 +123,36 @@ describe('HeldInput', () => {
 
 describe('Staging', () => {
   test('gives up to its limit, not a byte more, and again what came back', () => {
-    const staging = new Staging(100)
-    const first = staging.take(60)!
-    expect(first.length).toBe(60)
-    expect(staging.take(41)).toBeUndefined()
+    const staging = new Staging(100_000)
+    const first = staging.take(60_000)!
+    expect(first.length).toBe(60_000)
+    expect(staging.take(40_001)).toBeUndefined()
     expect(staging.take(2 ** 31)).toBeUndefined()
-    expect(staging.take(40)!.length).toBe(40)
+    expect(staging.take(40_000)!.length).toBe(40_000)
     expect(staging.take(1)).toBeUndefined()
-    expect(staging.usedBytes).toBe(100)
+    expect(staging.usedBytes).toBe(100_000)
     staging.give(first)
-    expect(staging.usedBytes).toBe(40)
-    expect(staging.take(60)).toBeDefined()
+    expect(staging.usedBytes).toBe(40_000)
+    expect(staging.take(60_000)).toBeDefined()
+  })
+
+  test('rounds small values up to a power of two, and gives the same buffer again', () => {
+    const staging = new Staging(2 ** 20)
+    const sizes = [1, 256, 257, 512, 8192, 8193, 16_384]
+    const buffers = sizes.map(size => staging.take(size)!)
+    expect(buffers.map(buffer => buffer.length)).toEqual([256, 256, 512, 512, 8192, 16384, 16384])
+    expect(staging.usedBytes).toBe(42_496)
+    for (const buffer of buffers) staging.give(buffer)
+    expect(staging.usedBytes).toBe(0)
+    expect(buffers).toContain(staging.take(10_000))
+    expect(buffers).toContain(staging.take(300))
+  })
+
+  test('keeps a bounded number of buffers', () => {
+    const staging = new Staging(2 ** 20)
+    const buffers = Array.from({ length: 40 }, () => staging.take(1000)!)
+    for (const buffer of buffers) staging.give(buffer)
+    const again = Array.from({ length: 40 }, () => staging.take(1000)!)
+    expect(again.filter(buffer => buffers.includes(buffer)).length).toBe(16)
   })
 })

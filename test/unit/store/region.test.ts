@@ -82,8 +82,10 @@ test('pages that cannot be given back are an error, not silence', () => {
 
 test('memory that the kernel does not have is an error, not a crash', () => {
   expect(() => createRegion(2 ** 47, 'mapped')).toThrow('Cannot map 140737488355328 bytes')
-  expect(() => createRegion(2 ** 46, 'mapped', true)).toThrow(
+  expect(() => createRegion(2 ** 46, 'mapped', { largePages: true })).toThrow(
     /^Cannot map 33554432 large pages: the system has \d+ free of 2048 KiB each; set vm.nr_hugepages$/,
   )
-  expect(() => createRegion(65536, 'shared', true)).toThrow('Cannot use large pages')
+  expect(() => createRegion(65536, 'shared', { largePages: true })).toThrow(
+    'Cannot use large pages',
+  )
 })
