@@ -26,6 +26,8 @@ export type Account = {
 export const NAME_MAX = 250
 /** Bytes; what a client may send as one. */
 export const PASSWORD_MAX = 1024
+/** Of a message in a SCRAM login, in bytes. */
+export const SCRAM_MESSAGE_MAX = 1024
 export const ACCOUNTS_MAX = 1024
 export const PREFIXES_MAX = 32
 /** All prefixes of one account, in bytes. */

@@ -12,8 +12,14 @@
  * The state is stored last, and read first. What a client sent is wiped when main has taken it.
  */
 import { assert } from '../base/assert.ts'
-import { ACCOUNTS_MAX, NAME_MAX, PASSWORD_MAX, PREFIX_BYTES_MAX, PREFIXES_MAX } from './account.ts'
-import { SCRAM_MESSAGE_MAX } from './scram.ts'
+import {
+  ACCOUNTS_MAX,
+  NAME_MAX,
+  PASSWORD_MAX,
+  PREFIX_BYTES_MAX,
+  PREFIXES_MAX,
+  SCRAM_MESSAGE_MAX,
+} from './account.ts'
 
 export const SLOTS = 64
 const SLOT_BYTES = 8192

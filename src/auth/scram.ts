@@ -27,7 +27,6 @@ export type ScramSecret = {
 
 export const ITERATIONS_MIN = 4096
 export const ITERATIONS_MAX = 1_000_000
-export const SCRAM_MESSAGE_MAX = 1024
 const NONCE_MAX = 256
 
 export const HASH_BYTES: Readonly<Record<ScramHash, number>> = { sha256: 32, sha512: 64 }

@@ -11,7 +11,7 @@ import { Control } from '../net/control.ts'
 import { type DataTask, runDataThread } from '../net/data-thread.ts'
 import { IO_OUTPUT_BYTES } from '../net/io-memory.ts'
 import { openTransport } from '../net/io.ts'
-import { TlsDoors } from '../net/tls-door.ts'
+import type { TlsDoors } from '../net/tls-door.ts'
 import type { TlsMaterial } from '../net/tls-material.ts'
 import type { Stream } from '../net/transport.ts'
 import { Counters, type CountersHandle, sessionCounters, tlsCounters } from '../observe/counters.ts'
@@ -67,7 +67,7 @@ const LATER_MS = 1
 /** Memory that values may take while they arrive in pieces, a thread. */
 export const STAGING_BYTES = 8 * 1024 * 1024
 
-export default function runNodeThread(task: DataTask & NodeExtras): Promise<void> | undefined {
+export default async function runNodeThread(task: DataTask & NodeExtras): Promise<void> {
   const options = { ...task.options, itemSizeMax: effectiveItemSizeMax(task.options) }
   const { index } = task
   const counters = new Counters(task.counters)
@@ -128,7 +128,7 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
   const io = task.isPortable ? 'net' : options.io
   const memory = ioMemoryOf(region, task.layout, index, io !== 'net')
   const output = new Output(memory.bytes, memory.at, IO_OUTPUT_BYTES)
-  const tls = task.tls && new TlsDoors(task.tls, tlsCounters(counters.ofThread(index)))
+  const tls = task.tls && (await openDoors(task.tls, counters.ofThread(index)))
   const { idleTimeout: idleSeconds } = options.extended
   const transport = openTransport(io, { memory, output, idleSeconds, tls })
   const services = {
@@ -167,6 +167,12 @@ export default function runNodeThread(task: DataTask & NodeExtras): Promise<void
     onWoken: () => logins?.collect(),
     onMessage: message => tls?.replace((message as ReplaceTls).tls),
   })
+}
+
+/** node:tls and what it needs are loaded where there are secure listeners: 2 MB a thread. */
+async function openDoors(material: TlsMaterial, counts: Float64Array): Promise<TlsDoors> {
+  const { TlsDoors } = await import('../net/tls-door.ts')
+  return new TlsDoors(material, tlsCounters(counts))
 }
 
 /** Without cas an item is that much smaller, and so may hold that much more. */

@@ -14,7 +14,7 @@ import {
   VerdictKind,
 } from '../auth/authenticator.ts'
 import { parsePlain } from '../auth/sasl-plain.ts'
-import { SCRAM_MESSAGE_MAX } from '../auth/scram.ts'
+import { SCRAM_MESSAGE_MAX } from '../auth/account.ts'
 import { latin1, toLatin1 } from '../base/bytes.ts'
 import { putBinary } from '../protocol/binary-encoder.ts'
 import { BINARY_HEADER_BYTES, BinaryStatus, Opcode } from '../protocol/binary-layout.ts'
