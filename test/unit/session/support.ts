@@ -2,6 +2,8 @@
  * A node without sockets or threads: sessions over a fake stream, answered by the real executor from
  * a real store. The stream can be as slow as a test wants it, and time stands still until moved.
  */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { latin1 } from '../../../src/base/bytes.ts'
 import { Control } from '../../../src/net/control.ts'
 import type { Stream } from '../../../src/net/transport.ts'
@@ -27,6 +29,13 @@ import { DirectAuthenticator } from './direct-authenticator.ts'
 import { makeStore, MIB, NOW, type TestStore } from '../store/support.ts'
 
 const STAGING_BYTES = 8 * MIB
+/** Of all nodes together: tests make thousands of them faster than memory is collected. */
+const GC_EVERY = 64
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+let nodes = 0
+const watchLog = WatchLog.create(1, 0)
+const connections = ConnectionTable.create(0)
 
 /** Takes `window` bytes between drains; what is written above that is taken, but answered `false`. */
 export class FakeStream implements Stream {
@@ -126,6 +135,8 @@ export type TestNode = {
 export type TestNodeOptions = Partial<NodeOptions> & { stagingBytes?: number; executor?: Executor }
 
 export function makeNode(given: TestNodeOptions = {}): TestNode {
+  nodes += 1
+  if (nodes % GC_EVERY === 0) collect()
   const options: NodeOptions = { ...nodeDefaults, memoryBytes: 8 * MIB, threads: 1, ...given }
   const { memoryBytes, evict, itemSizeMax } = options
   const counters = Counters.create(1)
@@ -155,7 +166,6 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
   }
   const counts = counters.ofThread(0)
   const nowMs = (): number => now * 1000
-  const watchLog = WatchLog.create(1, options.extended.workerLogbufBytes)
   const watch = new WatchWriter(watchLog, { thread: 0, counts, nowMs })
   const watchers = new Watchers({
     log: watchLog,
@@ -167,7 +177,7 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
   const ownExecutor = new StoreExecutor({
     watchLog,
     watchers,
-    connections: ConnectionTable.create(options.connectionLimit),
+    connections,
     store,
     memoryLimit,
     counters,
