@@ -18,7 +18,7 @@ export type IoMemory = {
 /** Where the worker's output lies, at the beginning of a thread's memory. */
 export const IO_OUTPUT_BYTES = 64 * 1024
 /** Of one data thread, on the transport that needs most; a multiple of the page size. */
-export const IO_BYTES = 2176 * 1024
+export const IO_BYTES = 1152 * 1024
 
 // include/uapi/asm-generic/mman-common.h and mman.h
 const PROT_READ_WRITE = 0x1 | 0x2

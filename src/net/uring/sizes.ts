@@ -10,11 +10,11 @@ export type UringSizes = {
   bufferBytes: number
 }
 
-/** Smaller buffers cut values of 16 KiB in pieces that sessions have to keep. */
+/** As many buffers as connections are ready in a turn: one that finds none has to ask again. */
 export const uringSizes: UringSizes = {
   sqEntries: 512,
   cqEntries: 4096,
   stagingBytes: 64 * 1024,
-  bufferCount: 32,
-  bufferBytes: 64 * 1024,
+  bufferCount: 64,
+  bufferBytes: 16 * 1024,
 }
