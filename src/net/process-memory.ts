@@ -43,14 +43,24 @@ export function giveBackUnused(libc: Libc | undefined): void {
   if (!trim) return
   let known = Number.POSITIVE_INFINITY
   const look = (): void => {
-    const resident = process.memoryUsage.rss()
+    const resident = residentBytes()
+    if (resident === undefined) return
     if (resident < known) known = resident
     if (resident < known + GROWTH_BYTES) return
     trim(0)
-    known = process.memoryUsage.rss()
+    known = residentBytes() ?? resident
   }
   trim(0)
   setInterval(look, LOOK_MS).unref()
+}
+
+/** Undefined while the process has no descriptor left to read it with: the next look will do. */
+function residentBytes(): number | undefined {
+  try {
+    return process.memoryUsage.rss()
+  } catch {
+    return undefined
+  }
 }
 
 /**

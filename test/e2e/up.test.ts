@@ -69,11 +69,14 @@ test('every child serves by the transport of the file, before that of the enviro
     .replace('node-2, ', 'node-2, io: net, ')
     .replace('router: { ', 'router: { io: net, ')
   const up = await startUp(yaml, { env: { MEMRING_IO: 'uring' } })
-  const serving = up
-    .output()
-    .split('\n')
-    .filter(line => line.includes('"Serving"'))
-    .map(line => JSON.parse(line) as { name: string; io: string })
+  const lines = (): string[] =>
+    up
+      .output()
+      .split('\n')
+      .filter(line => line.includes('"Serving"') && line.endsWith('}'))
+  // Who serves has said so to "up" before its line has come through.
+  await until(async () => lines().length === 3, up.output)
+  const serving = lines().map(line => JSON.parse(line) as { name: string; io: string })
   const found = serving.map(({ name, io }) => `${name}: ${io}`)
   expect(found.toSorted()).toEqual(['node-1: epoll', 'node-2: net', 'router: net'])
 })

@@ -171,7 +171,7 @@ describe('values', () => {
     for (const size of [10_000, 200_000]) {
       const client = router.connect()
       client.send(`set a 0 0 ${size}\r\nxxx`)
-      expect(router.node.services.staging.usedBytes).toBe(size)
+      expect(router.node.services.staging.usedBytes).toBeGreaterThanOrEqual(size)
       client.disconnect()
       expect(router.node.services.staging.usedBytes).toBe(0)
     }
