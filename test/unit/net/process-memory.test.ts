@@ -78,6 +78,20 @@ describe('giveBackUnused()', () => {
     expect(run.status).toBe(0)
   })
 
+  test('is no reason to end where mappings cannot be read', () => {
+    const advised: string[] = []
+    const counting: Libc = {
+      declare: name => () => advised.push(name),
+      errno: () => 0,
+      errorName: () => '',
+      view: () => new ArrayBuffer(0),
+    }
+    expect(() => giveBackUnused(counting, '/proc/self/nothing')).not.toThrow()
+    expect(advised).toEqual(['malloc_trim'])
+    giveBackUnused(counting)
+    expect(advised).toContain('madvise')
+  })
+
   test('does nothing without libc, or where it has no such calls', () => {
     const poor: Libc = {
       declare: name => {
