@@ -7,7 +7,7 @@
  * 3 once (the same as require: there is no second handshake here); `ssl_min_version` 2 is TLS 1.2.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { createSecureContext, type SecureVersion } from 'node:tls'
 
 export const TlsVerify = { none: 0, request: 1, require: 2, once: 3 } as const
@@ -90,16 +90,29 @@ export function contextOptions(material: TlsMaterial): {
 function readPem(path: string, what: string): string {
   let text: string
   try {
-    text = readFileSync(path, 'latin1')
+    text = readUpTo(path, FILE_BYTES_MAX + 1)
   } catch (error) {
     throw new TlsError(`Cannot read ${what} "${path}": ${reasonOf(error)}`)
   }
   if (text.length > FILE_BYTES_MAX) {
-    throw new TlsError(
-      `Cannot use ${what} "${path}": ${text.length} bytes, expected at most ${FILE_BYTES_MAX}`,
-    )
+    throw new TlsError(`Cannot use ${what} "${path}": expected at most ${FILE_BYTES_MAX} bytes`)
   }
   return text
+}
+
+/** Not readFileSync: a device or a pipe may have no end. */
+function readUpTo(path: string, size: number): string {
+  const bytes = Buffer.alloc(size)
+  const fd = openSync(path, 'r')
+  try {
+    let length = 0
+    for (let read = -1; read !== 0 && length < size; length += read) {
+      read = readSync(fd, bytes, length, size - length, null)
+    }
+    return bytes.toString('latin1', 0, length)
+  } finally {
+    closeSync(fd)
+  }
 }
 
 function parse<T>(path: string, expected: string, read: () => T): T {

@@ -60,7 +60,7 @@ export interface Sending extends Asker {
   /** The socket is broken. */
   failed(errno: number): void
   fail(error: string): void
-  /** Everything has been sent that waited. */
+  /** Everything has been sent that waited, or nothing of it is wanted any more. */
   drained(): void
 }
 
@@ -287,9 +287,13 @@ export class Sender implements CompletionHandler {
   #askForRoom(): void {
     for (let stream = this.#polls.pop(); stream !== undefined; stream = this.#polls.pop()) {
       this.makeRoom()
-      // It may have been closed meanwhile.
-      if (stream.isClosed) stream.isPolling = false
-      else queueWritable(this.#ring, stream)
+      // It may have been closed meanwhile, and its closing waits for this poll.
+      if (stream.isClosed) {
+        stream.isPolling = false
+        stream.drained()
+      } else {
+        queueWritable(this.#ring, stream)
+      }
     }
   }
 

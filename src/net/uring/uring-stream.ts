@@ -154,7 +154,7 @@ export class UringStream implements Stream, Sending {
   }
 
   drained(): void {
-    if (this.state === State.ending) this.#owner.attend(this)
+    if (this.state !== State.open) this.#owner.attend(this)
     if (!this.awaitsDrain) return
     this.awaitsDrain = false
     this.#owner.drained(this)

@@ -53,7 +53,9 @@ test('readTls() names the file that cannot be used, and never what is in it', ()
     [{ key: junk }, /junk\.pem": expected a PEM private key without a passphrase/],
     [{ caCert: junk }, /junk\.pem": expected a PEM certificate/],
     [{ key: certificates.authority.key }, /authority\.key": it is not that of ".*good\.crt"$/],
-    [{ chainCert: large }, /large\.pem": 1048577 bytes, expected at most 1048576$/],
+    [{ chainCert: large }, /large\.pem": expected at most 1048576 bytes$/],
+    [{ key: '/dev/zero' }, /^Cannot use key "\/dev\/zero": expected at most 1048576 bytes$/],
+    [{ caCert: certificates.folder }, /^Cannot read CA certificate ".*": EISDIR$/],
     [{ ciphers: 'NO-SUCH-CIPHER' }, /^Cannot use ssl_ciphers "NO-SUCH-CIPHER": /],
   ]
   for (const [changes, message] of refusals) {
