@@ -1,10 +1,10 @@
 // Starts the servers that a benchmark compares, each pinned to a CPU from its first instruction
-// on, with a port chosen by the kernel, and ends them again. Both kinds of server say where they
-// listen in the file that MEMCACHED_PORT_FILENAME names.
+// on, with a port chosen by the kernel, and ends them again. Nodes, routers and memcached say where
+// they listen in the file that MEMCACHED_PORT_FILENAME names; twemproxy is told a port that is free.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { connect } from 'node:net'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -23,6 +23,8 @@ export interface ServerCommand {
   readonly name: string
   readonly command: string
   readonly args: readonly string[]
+  /** Where it was told to listen, if it is one that does not say so itself. */
+  readonly port?: number
 }
 
 export interface PinnedServer {
@@ -51,6 +53,46 @@ export function memcachedCommand(name: string, program: string): ServerCommand {
   // memcached refuses to run as root without being told so.
   const user = process.getuid?.() === 0 ? ['-u', 'root'] : []
   return { name, command: program, args: [...user, ...COMMON_FLAGS] }
+}
+
+/** Our router, one data thread, over nodes that listen on these ports. */
+export function routerCommand(io: string, nodePorts: readonly number[]): ServerCommand {
+  const nodes = nodePorts.map(port => `127.0.0.1:${port}`).join(',')
+  const where = ['-l', '127.0.0.1', '-p', '-1', '-t', '1']
+  const args = [MAIN, 'router', ...where, '--nodes', nodes, '--io', io]
+  return { name: `router ${io}`, command: process.execPath, args }
+}
+
+/**
+ * twemproxy over the same nodes, placing keys as our router does.
+ * @param directory for its files; the caller removes it.
+ */
+export async function twemproxyCommand(
+  directory: string,
+  nodePorts: readonly number[],
+): Promise<ServerCommand> {
+  const [port, statsPort] = await Promise.all([freePort(), freePort()])
+  const config = join(directory, 'nutcracker.yml')
+  const servers = nodePorts.map(nodePort => `   - 127.0.0.1:${nodePort}:1`)
+  const pool = ['hash: md5', 'distribution: ketama', 'preconnect: true', 'backlog: 1024']
+  const lines = ['pool:', `  listen: 127.0.0.1:${port}`, ...pool.map(line => `  ${line}`)]
+  writeFileSync(config, [...lines, '  servers:', ...servers, ''].join('\n'))
+  const own = ['-o', join(directory, 'log'), '-p', join(directory, 'pid')]
+  const args = ['-c', config, '-a', '127.0.0.1', '-s', String(statsPort), ...own]
+  return { name: 'twemproxy', command: 'nutcracker', args, port }
+}
+
+/** Free when asked: another process may take it before it is used. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.on('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      if (address === null || typeof address === 'string') throw new Error('Cannot read the port')
+      server.close(() => resolve(address.port))
+    })
+  })
 }
 
 /** The command line as one would type it, for reports. */
@@ -85,8 +127,10 @@ export async function startPinned(server: ServerCommand, cpu: number): Promise<P
     child.once('close', (code, signal) => end(`ended with ${code ?? signal}`))
   })
   try {
-    const port = await portFrom(portFile, () => endReason)
-    const version = await askVersion(port)
+    const reason = (): string | null => endReason
+    const told = server.port
+    const port = told ?? (await portFrom(portFile, reason))
+    const version = await (told === undefined ? askVersion(port) : askUntilAnswered(port, reason))
     return { name: server.name, pid: child.pid!, port, version, stop: () => stop(child, ended) }
   } catch (cause) {
     await stop(child, ended)
@@ -114,6 +158,21 @@ async function portFrom(file: string, endReason: () => string | null): Promise<n
     await sleep(PORT_POLL_MS)
   }
   throw new Error(`Cannot read the port: nothing listens after ${START_TIMEOUT_MS} ms`)
+}
+
+/** A server that does not say when it listens is asked again until it does. */
+async function askUntilAnswered(port: number, endReason: () => string | null): Promise<string> {
+  const deadline = performance.now() + START_TIMEOUT_MS
+  for (;;) {
+    try {
+      return await askVersion(port)
+    } catch (error) {
+      const reason = endReason()
+      if (reason !== null) throw new Error(`Cannot ask for a version: ${reason}`, { cause: error })
+      if (performance.now() > deadline) throw error
+      await sleep(PORT_POLL_MS)
+    }
+  }
 }
 
 function readIfThere(file: string): string {
