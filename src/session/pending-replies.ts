@@ -5,10 +5,15 @@
  *    │ open  │ done │ local │ open │ done │
  *    └ leaves as soon as it is done, with everything done behind it
  */
+import { type Kept, ReplyPages } from './reply-pages.ts'
+
 export type Reply = {
   /** Encoded bytes, undefined while the answer is awaited. */
-  bytes: Uint8Array | undefined
+  kept: Kept | undefined
 }
+
+/** A thread's, for all its sessions. */
+const pages = new ReplyPages()
 
 export class PendingReplies {
   #queue: (Reply | undefined)[] = []
@@ -28,30 +33,31 @@ export class PendingReplies {
   }
 
   open(): Reply {
-    const reply: Reply = { bytes: undefined }
+    const reply: Reply = { kept: undefined }
     this.#queue.push(reply)
     return reply
   }
 
-  /** Bytes of our own, behind whatever is awaited. */
-  push(bytes: Uint8Array): void {
-    this.#queue.push({ bytes })
-    this.bufferedBytes += bytes.length
+  /** Bytes of our own, behind whatever is awaited; copied. */
+  push(bytes: Uint8Array, at: number, length: number): void {
+    this.#queue.push({ kept: pages.keep(bytes, at, length) })
+    this.bufferedBytes += length
   }
 
-  complete(reply: Reply, bytes: Uint8Array): void {
-    reply.bytes = bytes
-    this.lastBytes = bytes.length
-    this.bufferedBytes += bytes.length
+  /** The bytes are copied. */
+  complete(reply: Reply, bytes: Uint8Array, at: number, length: number): void {
+    reply.kept = pages.keep(bytes, at, length)
+    this.lastBytes = length
+    this.bufferedBytes += length
   }
 
-  /** The next reply that may leave, or undefined. */
-  shift(): Uint8Array | undefined {
-    const bytes = this.#queue[this.#head]?.bytes
-    if (bytes === undefined) return undefined
+  /** The next reply that may leave, or undefined. The caller releases it. */
+  shift(): Kept | undefined {
+    const kept = this.#queue[this.#head]?.kept
+    if (kept === undefined) return undefined
     this.#queue[this.#head] = undefined
     this.#head += 1
-    this.bufferedBytes -= bytes.length
+    this.bufferedBytes -= kept.length
     if (this.isEmpty) {
       this.#queue.length = 0
       this.#head = 0
@@ -59,6 +65,6 @@ export class PendingReplies {
       this.#queue = this.#queue.slice(this.#head)
       this.#head = 0
     }
-    return bytes
+    return kept
   }
 }

@@ -121,7 +121,7 @@ export class Session implements StreamHandler {
     const { output } = this
     if (output.length === 0) return !this.#behind
     if (this.#pending !== undefined && !this.#pending.isEmpty) {
-      this.#pending.push(output.bytes.slice(output.start, output.at))
+      this.#pending.push(output.bytes, output.start, output.length)
     } else {
       this.#send(output.bytes, output.start, output.length)
     }
@@ -136,9 +136,9 @@ export class Session implements StreamHandler {
     return this.#pending.open()
   }
 
-  /** The bytes of a deferred reply; `drainPending` sends it. */
-  complete(reply: Reply, bytes: Uint8Array): void {
-    this.#pending!.complete(reply, bytes)
+  /** The bytes of a deferred reply, copied; `drainPending` sends it. */
+  complete(reply: Reply, bytes: Uint8Array, at = 0, length = bytes.length): void {
+    this.#pending!.complete(reply, bytes, at, length)
   }
 
   /** Sends deferred replies that are due, then goes on with what was received. */
@@ -146,10 +146,12 @@ export class Session implements StreamHandler {
     const { output } = this
     const pending = this.#pending
     if (pending === undefined || this.#closed) return
-    for (let bytes = pending.shift(); bytes !== undefined; bytes = pending.shift()) {
-      if (bytes.length > output.room && output.length > 0) this.#sendOutput()
-      if (bytes.length > output.room) this.#send(bytes, 0, bytes.length)
-      else output.copy(bytes, 0, bytes.length)
+    for (let kept = pending.shift(); kept !== undefined; kept = pending.shift()) {
+      const { bytes, at, length } = kept
+      if (length > output.room && output.length > 0) this.#sendOutput()
+      if (length > output.room) this.#send(bytes, at, length)
+      else output.copy(bytes, at, length)
+      kept.release()
     }
     this.#sendOutput()
     this.resume()

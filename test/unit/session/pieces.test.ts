@@ -2,12 +2,39 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { HeldInput } from '../../../src/session/held-input.ts'
 import { PendingReplies, type Reply } from '../../../src/session/pending-replies.ts'
+import { PAGE_BYTES, PAGED_BYTES_MAX, ReplyPages } from '../../../src/session/reply-pages.ts'
 import { Staging } from '../../../src/session/services.ts'
 
 /** Of different lengths, and telling which reply they are. */
 function bytesOf(id: number): Uint8Array {
   const padding = Array.from({ length: id % 5 }, () => 7)
   return Uint8Array.of(id & 255, id >> 8, ...padding)
+}
+
+/** Has `take` copy bytes that lie between others, and overwrites all of them. */
+function lend(
+  bytes: Uint8Array,
+  take: (bytes: Uint8Array, at: number, length: number) => void,
+): void {
+  const shared = new Uint8Array(bytes.length + 3).fill(0x58)
+  shared.set(bytes, 2)
+  take(shared, 2, bytes.length)
+  shared.fill(0x21)
+}
+
+function push(pending: PendingReplies, bytes: Uint8Array): void {
+  lend(bytes, (...lent) => pending.push(...lent))
+}
+
+function complete(pending: PendingReplies, reply: Reply, bytes: Uint8Array): void {
+  lend(bytes, (...lent) => pending.complete(reply, ...lent))
+}
+
+function shifted(pending: PendingReplies): Uint8Array | undefined {
+  const kept = pending.shift()
+  const bytes = kept?.bytes.slice(kept.at, kept.at + kept.length)
+  kept?.release()
+  return bytes
 }
 
 describe('PendingReplies', () => {
@@ -31,15 +58,15 @@ describe('PendingReplies', () => {
           model.push({ id: next, done: false })
           next += 1
         } else if (one === 'push') {
-          pending.push(bytesOf(next))
+          push(pending, bytesOf(next))
           model.push({ id: next, done: true })
           next += 1
         } else if (one === 'shift') {
           const expected = model[0]?.done ? bytesOf(model.shift()!.id) : undefined
-          expect(pending.shift()).toEqual(expected)
+          expect(shifted(pending)).toEqual(expected)
         } else if (open.length > 0) {
           const [chosen] = open.splice(one.complete % open.length, 1)
-          pending.complete(chosen!.reply, bytesOf(chosen!.id))
+          complete(pending, chosen!.reply, bytesOf(chosen!.id))
           model.find(({ id }) => id === chosen!.id)!.done = true
         }
         expect(pending.isEmpty).toBe(model.length === 0)
@@ -56,11 +83,11 @@ describe('PendingReplies', () => {
   test('an empty reply takes its place and leaves as nothing', () => {
     const pending = new PendingReplies()
     const reply = pending.open()
-    pending.push(Uint8Array.of(1))
-    expect(pending.shift()).toBeUndefined()
-    pending.complete(reply, new Uint8Array(0))
-    expect(pending.shift()).toEqual(new Uint8Array(0))
-    expect(pending.shift()).toEqual(Uint8Array.of(1))
+    push(pending, Uint8Array.of(1))
+    expect(shifted(pending)).toBeUndefined()
+    complete(pending, reply, new Uint8Array(0))
+    expect(shifted(pending)).toEqual(new Uint8Array(0))
+    expect(shifted(pending)).toEqual(Uint8Array.of(1))
     expect(pending.isEmpty).toBe(true)
   })
 
@@ -69,11 +96,60 @@ describe('PendingReplies', () => {
     const waiting: Reply[] = [pending.open()]
     for (let i = 0; i < 20_000; i += 1) {
       waiting.push(pending.open())
-      pending.complete(waiting.shift()!, Uint8Array.of(i & 255))
-      expect(pending.shift()).toEqual(Uint8Array.of(i & 255))
+      complete(pending, waiting.shift()!, Uint8Array.of(i & 255))
+      expect(shifted(pending)).toEqual(Uint8Array.of(i & 255))
     }
     expect(pending.length).toBe(1)
     expect(pending.bufferedBytes).toBe(0)
+  })
+})
+
+describe('ReplyPages', () => {
+  const sizes = [0, 1, 130, PAGED_BYTES_MAX, PAGED_BYTES_MAX + 1, PAGE_BYTES, 1_000_000]
+
+  test('what is kept stays as it was, in whatever order it is released', () => {
+    const one = fc.oneof(
+      fc.record({ keep: fc.constantFrom(...sizes.slice(0, 6)) }),
+      fc.nat(1000).map(which => ({ release: which })),
+    )
+    const property = fc.property(fc.array(one, { maxLength: 300 }), steps => {
+      const pages = new ReplyPages()
+      const held: { id: number; kept: ReturnType<ReplyPages['keep']> }[] = []
+      let next = 0
+      for (const step of steps) {
+        if ('keep' in step) {
+          next += 1
+          const bytes = new Uint8Array(step.keep).fill(next & 255)
+          held.push({ id: next, kept: pages.keep(bytes, 0, bytes.length) })
+          bytes.fill(0)
+        } else if (held.length > 0) {
+          const [{ id, kept }] = held.splice(step.release % held.length, 1) as [(typeof held)[0]]
+          const { bytes, at, length } = kept
+          expect(bytes.subarray(at, at + length).every(byte => byte === (id & 255))).toBe(true)
+          kept.release()
+          kept.release()
+        }
+      }
+    })
+    fc.assert(property, { numRuns: 100 })
+  })
+
+  test('pages are written again once nothing in them is waited for', () => {
+    const pages = new ReplyPages()
+    const bytes = new Uint8Array(1000)
+    const seen = new Set<Uint8Array>()
+    for (let round = 0; round < 100; round += 1) {
+      const kept = Array.from({ length: 200 }, () => pages.keep(bytes, 0, bytes.length))
+      for (const one of kept) seen.add(one.bytes)
+      for (const one of kept) one.release()
+    }
+    expect(seen.size).toBeLessThan(8)
+  })
+
+  test.each(sizes)('%i bytes', size => {
+    const kept = new ReplyPages().keep(new Uint8Array(size + 7).fill(9), 3, size)
+    expect(kept.length).toBe(size)
+    expect(kept.bytes.slice(kept.at, kept.at + size)).toEqual(new Uint8Array(size).fill(9))
   })
 })
 
