@@ -36,6 +36,8 @@ const STATUSES: readonly number[] = (() => {
   statuses[Status.nonNumeric] = BinaryStatus.nonNumeric
   statuses[Status.flushNotAllowed] = BinaryStatus.authError
   statuses[Status.unknownCommand] = BinaryStatus.unknownCommand
+  statuses[Status.badKey] = BinaryStatus.invalid
+  statuses[Status.keyNotAllowed] = BinaryStatus.authError
   return statuses
 })()
 

@@ -23,6 +23,8 @@ export const Status = {
   memoryLimitTooSmall: 14,
   memoryLimitInBytes: 15,
   memoryLimitOutOfBounds: 16,
+  badKey: 17,
+  keyNotAllowed: 18,
 } as const
 export type Status = (typeof Status)[keyof typeof Status]
 

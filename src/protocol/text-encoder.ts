@@ -36,6 +36,8 @@ const STATUS_LINES: readonly Uint8Array[] = (() => {
   lines[Status.memoryLimitOutOfBounds] = line(
     'MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust',
   )
+  lines[Status.badKey] = line('CLIENT_ERROR bad command line format')
+  lines[Status.keyNotAllowed] = line('CLIENT_ERROR key not allowed')
   return lines
 })()
 

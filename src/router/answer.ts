@@ -1,12 +1,15 @@
-/** What a node answered, said in the client's protocol. */
-import { equalBytes, toLatin1 } from '../base/bytes.ts'
+/** What a node answered, said in the client's protocol (meta commands: meta-answer.ts). */
+import { copyBytes, equalBytes, toLatin1 } from '../base/bytes.ts'
 import { Status } from '../protocol/encoder.ts'
+import { metaEncoder } from '../protocol/meta-encoder.ts'
 import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
 import { type Reply, ReplyKind } from '../protocol/text-reply.ts'
 import type { Request } from '../protocol/request.ts'
 import { NumberReader } from '../protocol/text-request.ts'
 import { Command, isRetrieval } from '../protocol/command.ts'
+import { passedOn, putTranslated, readFacts, unitOf } from './meta-answer.ts'
 import type { Outstanding } from './outstanding.ts'
+import { textEncoder } from '../protocol/text-encoder.ts'
 
 const STATUSES: Readonly<Record<number, Status>> = {
   [ReplyKind.stored]: Status.stored,
@@ -44,42 +47,48 @@ function written(): Uint8Array {
  * Whether a VALUE block answers this request. If it does not, the place in the node's stream is
  * lost, and what follows would go to the wrong clients.
  */
-export function isAskedFor({ request }: Outstanding, bytes: Uint8Array, reply: Reply): boolean {
+export function isAskedFor(
+  { request, asked }: Outstanding,
+  bytes: Uint8Array,
+  reply: Reply,
+): boolean {
   const { key, keyAt, keySize } = request
   return (
-    isRetrieval(request.command) &&
+    isRetrieval(asked) &&
     reply.keyLength === keySize &&
     equalBytes(bytes, reply.keyAt, key, keyAt, keySize)
   )
 }
 
-/** A whole VALUE block as the client gets it. */
-export function encodeHit(outstanding: Outstanding, bytes: Uint8Array, reply: Reply): Uint8Array {
-  const { request } = outstanding
+/** A whole VALUE block as the client gets it; in text it is what the node said. */
+export function encodeHit({ request }: Outstanding, bytes: Uint8Array, reply: Reply): Uint8Array {
+  if (request.encoder === textEncoder) return unitOf(bytes, reply)
   numbers.uint64(bytes, reply.flagsAt, reply.flagsLength)
-  const clientFlags = numbers.low
-  numbers.low = 0
-  numbers.high = 0
-  if (reply.casLength > 0) numbers.uint64(bytes, reply.casAt, reply.casLength)
-  const hit = {
-    clientFlags,
-    casLow: numbers.low,
-    casHigh: numbers.high,
-    valueSize: reply.valueLength,
+  request.clientFlags = numbers.low
+  request.casLow = 0
+  request.casHigh = 0
+  if (reply.casLength > 0) {
+    numbers.uint64(bytes, reply.casAt, reply.casLength)
+    request.casLow = numbers.low
+    request.casHigh = numbers.high
   }
-  request.encoder.hitHead(scratch, request, hit)
+  return withValue(request, bytes, reply)
+}
+
+/** A hit as the request's protocol says it, its client flags and cas being in the request. */
+function withValue(request: Request, bytes: Uint8Array, reply: Reply): Uint8Array {
+  const { clientFlags, casLow, casHigh } = request
+  const valueSize = reply.valueLength
+  request.encoder.hitHead(scratch, request, { clientFlags, casLow, casHigh, valueSize })
   const headSize = scratch.length
-  const head = written()
-  request.encoder.hitTail(scratch)
-  const tail = written()
-  const whole = new Uint8Array(headSize + reply.valueLength + tail.length)
-  whole.set(head)
-  whole.set(bytes.subarray(reply.valueAt, reply.valueAt + reply.valueLength), headSize)
-  whole.set(tail, headSize + reply.valueLength)
+  const whole = new Uint8Array(headSize + valueSize)
+  whole.set(written())
+  copyBytes(whole, headSize, bytes, reply.valueAt, valueSize)
   return whole
 }
 
 const { stored, notStored, exists, notFound, deleted, touched, ok, number, end } = ReplyKind
+const { metaValue, metaHit, metaMiss, metaNotStored, metaExists, metaNotFound } = ReplyKind
 const ERRORS: readonly ReplyKind[] = [ReplyKind.error, ReplyKind.clientError, ReplyKind.serverError]
 
 /** The replies that a command can have, beside errors. */
@@ -96,11 +105,16 @@ const FITTING: readonly (readonly ReplyKind[])[] = (() => {
   fitting[Command.decr] = [number, notFound]
   fitting[Command.touch] = [touched, notFound]
   fitting[Command.flushAll] = [ok]
+  fitting[Command.metaGet] = [metaValue, metaHit, metaMiss]
+  fitting[Command.metaSet] = [metaHit, metaNotStored, metaExists, metaNotFound]
+  fitting[Command.metaDelete] = [metaHit, metaExists, metaNotFound]
+  fitting[Command.metaArithmetic] = [metaValue, metaHit, metaNotStored, metaExists, metaNotFound]
+  fitting[Command.metaDebug] = [ReplyKind.metaDebug, metaMiss]
   return fitting
 })()
 
-function fits(command: Command, kind: ReplyKind): boolean {
-  return ERRORS.includes(kind) || (FITTING[command]?.includes(kind) ?? false)
+function fits(asked: Command, kind: ReplyKind): boolean {
+  return ERRORS.includes(kind) || (FITTING[asked]?.includes(kind) ?? false)
 }
 
 /**
@@ -111,13 +125,29 @@ export function encodeEnd(
   bytes: Uint8Array,
   reply: Reply,
 ): Uint8Array | undefined {
+  const { request, asked } = outstanding
+  if (!fits(asked, reply.kind)) return undefined
+  const answer =
+    request.encoder === metaEncoder
+      ? passedOn(request, bytes, reply)
+      : encodeOwn(outstanding, bytes, reply)
+  const isHit = reply.kind === metaValue || reply.kind === metaHit
+  if (isHit && asked === Command.metaGet) outstanding.hit = answer
+  return answer
+}
+
+function encodeOwn(outstanding: Outstanding, bytes: Uint8Array, reply: Reply): Uint8Array {
   const { request } = outstanding
-  if (!fits(request.command, reply.kind)) return undefined
   if (reply.kind === ReplyKind.end) {
     if (outstanding.hit) return outstanding.hit
     request.encoder.miss(scratch, request)
     return written()
   }
+  if (reply.kind === metaValue && isRetrieval(request.command)) {
+    readFacts(bytes, reply, request)
+    return withValue(request, bytes, reply)
+  }
+  if (putTranslated(scratch, request, bytes, reply)) return written()
   if (isRetrieval(request.command)) {
     // An error in place of a value is a miss: a multi-get's other keys are not spoilt by it.
     request.encoder.miss(scratch, request)
@@ -145,11 +175,15 @@ function putError({ request }: Outstanding, status: Status | undefined, text: st
 }
 
 /** The answer in place of a node that cannot give one: a miss for reads, an error for the rest. */
-export function encodeFailure(outstanding: Outstanding, text: string): Uint8Array {
-  const { request } = outstanding
-  if (isRetrieval(request.command)) request.encoder.miss(scratch, request)
+export function encodeFailure({ request }: Outstanding, text: string): Uint8Array {
+  if (isRead(request.command)) request.encoder.miss(scratch, request)
   else request.encoder.serverError(scratch, request, text)
   return written()
+}
+
+/** Whether a request is answered with an item, or with a miss. */
+export function isRead(command: Command): boolean {
+  return isRetrieval(command) || command === Command.metaGet || command === Command.metaDebug
 }
 
 export function encodeStatus(request: Request, status: Status): Uint8Array {

@@ -104,10 +104,11 @@ export class NodeConnection implements OutboundHandler {
     if (this.#queue.length >= OUTSTANDING_MAX || this.#unsentBytes > UNSENT_MAX) return undefined
     const output = this.#output
     if (output.room < LINE_ROOM) this.#batch()
-    putRequestLine(output, request)
+    const asked = putRequestLine(output, request)
     if (isStorage(request.command)) this.#putValue(request)
     this.#scheduleFlush()
     const outstanding = this.#queue.push()
+    outstanding.asked = asked
     outstanding.sentAtMs = this.#options.nowMs()
     return outstanding
   }

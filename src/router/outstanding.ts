@@ -2,6 +2,9 @@
  * A request that a node has to answer: who asked, in which place of its replies, and what is needed
  * to say the answer. Objects are reused; the queue is the order of the node's replies.
  */
+import { Command } from '../protocol/command.ts'
+import { metaEncoder } from '../protocol/meta-encoder.ts'
+import { MetaFlags } from '../protocol/meta-flags.ts'
 import { Request } from '../protocol/request.ts'
 import { KEY_MAX } from '../protocol/limits.ts'
 import type { Reply } from '../session/pending-replies.ts'
@@ -10,6 +13,8 @@ import type { Gathering } from './gathering.ts'
 
 export class Outstanding {
   readonly request = new Request()
+  /** What the node was asked, which is not always what the client said. */
+  asked: Command = Command.unknown
   readonly #key = new Uint8Array(KEY_MAX)
   /** Undefined once answered (a timeout): the node's late reply is swallowed. */
   session: Session | undefined
@@ -35,10 +40,17 @@ export class Outstanding {
     request.key = this.#key
     request.keyAt = 0
     for (let i = 0; i < from.keySize; i += 1) this.#key[i] = from.key[from.keyAt + i]!
+    if (from.encoder === metaEncoder) this.#takeFlags(from)
     this.session = session
     this.reply = reply
     this.gathering = undefined
     this.hit = undefined
+  }
+
+  #takeFlags(from: Request): void {
+    const flags = (this.request.meta ??= new MetaFlags())
+    flags.copy(from.meta!)
+    this.request.valueSize = from.valueSize
   }
 }
 

@@ -1,13 +1,16 @@
-/** Requests towards nodes, in the classic text protocol; never `noreply`: every one is answered. */
+/**
+ * Requests towards nodes, in the classic text protocol where it has words for them; never
+ * `noreply`: every one is answered.
+ */
 import { equalBytes, latin1, putUint, putUint64 } from '../base/bytes.ts'
 import { Command, commands } from '../protocol/command.ts'
 import type { Output } from '../protocol/output.ts'
 import type { Request } from '../protocol/request.ts'
+import { metaEncoder } from '../protocol/meta-encoder.ts'
 import { textEncoder } from '../protocol/text-encoder.ts'
-
-const SPACE = 0x20
-const MINUS = 0x2d
-const EXPTIME_MAX = 2147483647
+import { isTextKey } from '../protocol/text-line.ts'
+import { putMetaLine, putTranslatedLine } from './request-meta.ts'
+import { putExptime, putSpace } from './request-numbers.ts'
 
 const VERBS: readonly Uint8Array[] = (() => {
   const verbs: Uint8Array[] = []
@@ -15,32 +18,17 @@ const VERBS: readonly Uint8Array[] = (() => {
   return verbs
 })()
 
-function putInt(output: Output, value: number): void {
-  if (value < 0) {
-    output.bytes[output.at] = MINUS
-    output.at += 1
-  }
-  output.at = putUint(output.bytes, output.at, Math.abs(value))
-}
-
-/** Binary clients have 32 bits for an exptime, the text protocol 31. */
-function putExptime(output: Output, exptime: number): void {
-  putInt(output, Math.min(exptime, EXPTIME_MAX))
-}
-
-function putSpace(output: Output): void {
-  output.bytes[output.at] = SPACE
-  output.at += 1
-}
-
 /**
- * The line of a request, with its line end. A binary get becomes `gets`, a gat `gats`, because
- * their replies carry the cas. The caller has made sure of room for it (a key and some numbers).
+ * The line of a request, with its line end, and the command it begins with: a binary get becomes
+ * `gets`, a gat `gats`, because their replies carry the cas; other binary requests become meta
+ * commands. The caller has made sure of room for it (a key and some numbers).
  */
-export function putRequestLine(output: Output, request: Request): void {
-  const { command } = request
-  const isBinary = request.encoder !== textEncoder
-  output.put(VERBS[isBinary ? withCas(command) : command]!)
+export function putRequestLine(output: Output, request: Request): Command {
+  const { encoder } = request
+  if (encoder === metaEncoder && isMeta(request.command)) return putMetaLine(output, request)
+  if (encoder !== textEncoder && !isClassic(request)) return putTranslatedLine(output, request)
+  const command = encoder === textEncoder ? request.command : withCas(request.command)
+  output.put(VERBS[command]!)
   if (command === Command.gat || command === Command.gats) {
     putExptime(output, request.exptime)
     putSpace(output)
@@ -48,6 +36,17 @@ export function putRequestLine(output: Output, request: Request): void {
   output.copy(request.key, request.keyAt, request.keySize)
   putArguments(output, request)
   textEncoder.hitTail(output)
+  return command
+}
+
+function isMeta(command: Command): boolean {
+  return command >= Command.metaGet && command <= Command.metaDebug
+}
+
+/** What a binary client asks that needs no meta command. */
+function isClassic({ command, key, keyAt, keySize }: Request): boolean {
+  if (command === Command.flushAll || command === Command.verbosity) return true
+  return (command === Command.get || command === Command.gat) && isTextKey(key, keyAt, keySize)
 }
 
 function withCas(command: Command): Command {

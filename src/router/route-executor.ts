@@ -12,7 +12,8 @@ import type { Credential } from '../auth/account.ts'
 import type { HostBook } from '../net/host-book.ts'
 import type { Cancel, Transport } from '../net/transport.ts'
 import { Counter } from '../observe/counters.ts'
-import { Command, isRetrieval } from '../protocol/command.ts'
+import { binaryEncoder } from '../protocol/binary-encoder.ts'
+import { Command, isStorage } from '../protocol/command.ts'
 import { Status } from '../protocol/encoder.ts'
 import { Request } from '../protocol/request.ts'
 import type { Ring } from '../ring/ring.ts'
@@ -20,11 +21,12 @@ import type { Executor, StatAnswer, ValueSink } from '../session/executor.ts'
 import type { Reply } from '../session/pending-replies.ts'
 import type { Session } from '../session/session.ts'
 import { StagedValue } from '../session/staged-value.ts'
-import { encodeFailure, encodeStatus } from './answer.ts'
+import { encodeFailure, encodeStatus, isRead } from './answer.ts'
 import { Gathering } from './gathering.ts'
 import { NodeConnection } from './node-connection.ts'
 import type { RouterNode } from './options.ts'
 import { Outstanding } from './outstanding.ts'
+import { isKeySayable } from './request-meta.ts'
 
 /** Requests of one client that may be on their way. */
 const WINDOW = 32
@@ -127,20 +129,13 @@ export class RouteExecutor implements Executor {
       case Command.verbosity:
         request.encoder.status(session.output, request, Status.ok)
         return
-      case Command.metaGet:
-      case Command.metaSet:
-      case Command.metaDelete:
-      case Command.metaArithmetic:
-      case Command.metaDebug:
-        // Not forwarded.
-        request.encoder.status(session.output, request, Status.unknownCommand)
-        return
       case Command.memoryLimit:
         // A router holds nothing; its nodes are told one by one.
         request.encoder.status(session.output, request, Status.unknownCommand)
         return
       default:
-        if (request.command <= Command.cas) this.#count(Counter.cmdSet)
+        if (isStorage(request.command)) this.#count(Counter.cmdSet)
+        else if (isRead(request.command)) this.#count(Counter.cmdGet)
         this.#forward(session, request)
     }
   }
@@ -151,7 +146,7 @@ export class RouteExecutor implements Executor {
 
   refuse(session: Session, request: Request, status: Status): void {
     this.#count(status === Status.tooLarge ? Counter.storeTooLarge : Counter.storeNoMemory)
-    if (request.command !== Command.set) {
+    if (request.command !== Command.set && request.command !== Command.metaSet) {
       request.encoder.status(session.output, request, status)
       return
     }
@@ -160,6 +155,8 @@ export class RouteExecutor implements Executor {
     const bytes = encodeStatus(request, status)
     const deletion = this.#deletion
     deletion.reset(Command.delete)
+    // Binary: its key may be no text.
+    deletion.encoder = binaryEncoder
     deletion.key = request.key
     deletion.keyAt = request.keyAt
     deletion.keySize = request.keySize
@@ -220,8 +217,8 @@ export class RouteExecutor implements Executor {
   }
 
   #forward(session: Session, request: Request): void {
-    if (!isSayable(request)) {
-      request.encoder.status(session.output, request, Status.unknownCommand)
+    if (!isKeySayable(request)) {
+      request.encoder.status(session.output, request, Status.badKey)
       return
     }
     const connection = this.#connectionOf(session, request)
@@ -267,7 +264,7 @@ export class RouteExecutor implements Executor {
       outstanding.gathering.answer(failure)
       return
     }
-    if (isRetrieval(outstanding.request.command)) {
+    if (isRead(outstanding.request.command)) {
       this.#count(outstanding.hit ? Counter.getHits : Counter.getMisses)
     }
     this.#answer(outstanding.session!, outstanding.reply!, bytes)
@@ -278,7 +275,7 @@ export class RouteExecutor implements Executor {
       outstanding.gathering.answer(reason)
       return
     }
-    if (isRetrieval(outstanding.request.command)) this.#count(Counter.getMisses)
+    if (isRead(outstanding.request.command)) this.#count(Counter.getMisses)
     this.#answer(outstanding.session!, outstanding.reply!, encodeFailure(outstanding, reason))
   }
 
@@ -317,13 +314,4 @@ export class RouteExecutor implements Executor {
     const { counts } = this.#options
     counts[counter] = counts[counter]! + 1
   }
-}
-
-/**
- * Whether the classic text protocol has words for a request of the binary one: it knows no cas but
- * that of storage commands, and no counter that begins by itself. Refused, not done without.
- */
-function isSayable({ command, casLow, casHigh, creates }: Request): boolean {
-  if (creates) return false
-  return casLow + casHigh === 0 || command <= Command.gats || command === Command.cas
 }

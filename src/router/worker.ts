@@ -109,7 +109,6 @@ function servicesOf(
     nowMs: () => performance.now(),
     counters: sessionCounters(counts, peer => events.emit(EventKind.authFailed, index, peer)),
     protocols: 'both',
-    textKeysOnly: true,
     staging: new Staging(STAGING_BYTES),
     stalled: new StalledSessions(),
     itemSizeMax: options.itemSizeMax,

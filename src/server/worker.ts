@@ -202,7 +202,6 @@ function servicesOf(
   return {
     counters: sessionCounters(counts, peer => events.emit(EventKind.authFailed, index, peer)),
     protocols: protocolsOf(options),
-    textKeysOnly: false,
     staging: new Staging(STAGING_BYTES),
     stalled: new StalledSessions(),
     itemSizeMax: options.itemSizeMax,

@@ -22,7 +22,6 @@ import { Command } from '../protocol/command.ts'
 import { Status } from '../protocol/encoder.ts'
 import { BINARY_BODY_MAX, KEY_MAX } from '../protocol/limits.ts'
 import { Request } from '../protocol/request.ts'
-import { isTextKey } from '../protocol/text-line.ts'
 import { BinaryLogin } from './binary-login.ts'
 import { IncomingValue } from './incoming-value.ts'
 import type { Session } from './session.ts'
@@ -116,10 +115,6 @@ export class BinaryProtocol {
     request.casLow = readU32(bytes, at + 20)
     this.#extras(row, bytes, bodyAt, extrasSize)
     request.valueSize = bodySize - extrasSize - keySize
-    if (this.#session.services.textKeysOnly && !isTextKey(bytes, request.keyAt, keySize)) {
-      putBinary(this.#session.output, request, BinaryStatus.invalid)
-      return this.#swallow(request.keyAt + keySize, request.valueSize)
-    }
     const { login } = this.#session
     const hasKey = row.key === 'required'
     const refusal = hasKey ? login.refusalOfKey(row.needs, request) : login.refusalOf(row.needs)

@@ -28,11 +28,6 @@ export type SessionServices = {
    * other one closes the connection (`-B`).
    */
   protocols: 'both' | 'ascii' | 'binary'
-  /**
-   * True where requests go on in text (a router): a binary key that would end a token there is
-   * refused before anything is done with it.
-   */
-  textKeysOnly: boolean
   staging: Staging
   stalled: StalledSessions
   /** `-I`: what `itemSize` (base/item-size.ts) may come to. */

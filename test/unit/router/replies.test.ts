@@ -191,7 +191,7 @@ describe('binary requests', () => {
     expect(client.reply).toBe(expected)
   })
 
-  test('gat asks for the cas, incr and append go on in text', () => {
+  test('gat asks for the cas; what changes items goes on as meta commands', () => {
     const router = makeRouter()
     const client = router.connect()
     const count = u32(0, 3, 0, 0, 0xffffffff)
@@ -199,36 +199,51 @@ describe('binary requests', () => {
       request(Opcode.gatk, { key: 'a', extras: u32(5) }) +
         request(Opcode.increment, { key: 'n', extras: count }) +
         request(Opcode.appendq, { key: 'a', value: 'x' }) +
-        request(Opcode.prepend, { key: 'z', value: 'x' }),
+        request(Opcode.prepend, { key: 'z', value: 'x' }) +
+        request(Opcode.touch, { key: 'a', extras: u32(60) }) +
+        request(Opcode.touch, { key: 'z', extras: u32(60) }),
     )
     turn()
     const link = router.link(0)
     expect(link.requests).toBe(
-      'gats 5 a\r\nincr n 3\r\nappend a 0 0 1\r\nx\r\nprepend z 0 0 1\r\nx\r\n',
+      'gats 5 a\r\nma n v c D3\r\nms a 1 c MA\r\nx\r\nms z 1 c MP\r\nx\r\n' +
+        'mg a f c T60\r\nmg z f c T60\r\n',
     )
-    link.reply('VALUE a 7 1 9\r\n1\r\nEND\r\n8\r\nSTORED\r\nNOT_STORED\r\n', 5)
+    link.reply('VALUE a 7 1 9\r\n1\r\nEND\r\nVA 1 c12\r\n8\r\nHD c13\r\nNS c0\r\n', 5)
+    link.reply('HD f7 c99\r\nEN\r\n', 5)
     turn()
     expect(client.reply).toBe(
       reply(Opcode.gatk, 0, { extras: u32(7), key: 'a', value: '1', cas: 9 }) +
-        reply(Opcode.increment, 0, { value: u32(0, 8) }) +
-        error(Opcode.prepend, 5, 'Not stored.'),
+        reply(Opcode.increment, 0, { value: u32(0, 8), cas: 12 }) +
+        error(Opcode.prepend, 5, 'Not stored.') +
+        reply(Opcode.touch, 0, { extras: u32(7), cas: 99 }) +
+        error(Opcode.touch, 1, 'Not found'),
     )
   })
 
-  test('what text has no words for is refused, and not sent', () => {
+  test('counters that begin by themselves, and a cas in everything that writes', () => {
     const router = makeRouter()
     const client = router.connect()
     client.send(
       request(Opcode.increment, { key: 'n', extras: u32(0, 1, 0, 9, 0) }) +
+        request(Opcode.decrement, { key: 'n', extras: u32(0, 1, 0, 9, 0xfffffffe), cas: 3 }) +
         request(Opcode.append, { key: 'a', value: 'x', cas: 4 }) +
-        request(Opcode.delete, { key: 'a', cas: 4 }),
+        request(Opcode.delete, { key: 'a', cas: 4 }) +
+        request(Opcode.delete, { key: 'a', cas: 5 }),
     )
     turn()
-    expect(router.link(0).requests).toBe('')
+    expect(router.link(0).requests).toBe(
+      'ma n v c D1 J9 N0\r\nma n v c D1 J9 N2147483647 MD C3\r\n' +
+        'ms a 1 c MA C4\r\nx\r\nmd a C4\r\nmd a C5\r\n',
+    )
+    router.link(0).reply('VA 1 c7\r\n9\r\nEX\r\nHD c8\r\nEX\r\nNF\r\n', 4)
+    turn()
     expect(client.reply).toBe(
-      [Opcode.increment, Opcode.append, Opcode.delete]
-        .map(opcode => error(opcode, 0x81, 'Unknown command'))
-        .join(''),
+      reply(Opcode.increment, 0, { value: u32(0, 9), cas: 7 }) +
+        error(Opcode.decrement, 2, 'Data exists for key.') +
+        reply(Opcode.append, 0, { cas: 8 }) +
+        error(Opcode.delete, 2, 'Data exists for key.') +
+        error(Opcode.delete, 1, 'Not found'),
     )
   })
 
@@ -238,40 +253,76 @@ describe('binary requests', () => {
     client.send(
       set('a', '1', { opaque: 1 }) +
         set('a', '2', { cas: 5, opaque: 2 }) +
-        request(Opcode.add, { key: 'a', value: '3', extras: u32(0, 0), opaque: 3 }) +
+        request(Opcode.add, { key: 'a', value: '3', extras: u32(9, 60), opaque: 3 }) +
+        request(Opcode.replace, { key: 'z', value: '3', extras: u32(0, 0), opaque: 6 }) +
         request(Opcode.deleteq, { key: 'a', opaque: 4 }) +
         request(Opcode.noop, { opaque: 5 }),
     )
     turn()
     expect(router.link(0).requests).toBe(
-      'set a 0 0 1\r\n1\r\ncas a 0 0 1 5\r\n2\r\nadd a 0 0 1\r\n3\r\ndelete a\r\n',
+      'ms a 1 c F0 T0\r\n1\r\nms a 1 c F0 T0 C5\r\n2\r\n' +
+        'ms a 1 c F9 T60 ME\r\n3\r\nms z 1 c F0 T0 MR\r\n3\r\nmd a\r\n',
     )
-    router.link(0).reply('STORED\r\nEXISTS\r\nNOT_STORED\r\nDELETED\r\n')
+    router.link(0).reply('HD c77\r\nEX c0\r\nNS c0\r\nNS c0\r\nHD\r\n')
     turn()
     expect(client.reply).toBe(
-      reply(Opcode.set, 0, { opaque: 1 }) +
+      reply(Opcode.set, 0, { opaque: 1, cas: 77 }) +
         error(Opcode.set, 2, 'Data exists for key.', 2) +
         error(Opcode.add, 2, 'Data exists for key.', 3) +
+        error(Opcode.replace, 1, 'Not found', 6) +
         reply(Opcode.noop, 0, { opaque: 5 }),
     )
   })
 
-  test('a key that would break the text towards a node is refused and swallowed', () => {
-    for (const key of ['a b', 'a\r\nflush_all\r\n', '\n', ' ', 'a\0', 'a\t', '\x7f']) {
+  test('a key that is no text goes as base64', () => {
+    for (const key of [
+      'a b',
+      'a\r\nflush_all\r\n',
+      '\n',
+      ' ',
+      'a\0',
+      'a\t',
+      '\x7f',
+      ' '.repeat(186),
+    ]) {
       const router = makeRouter()
       const client = router.connect()
-      client.send(request(Opcode.get, { key, opaque: 1 }))
-      client.send(set(key, 'flush_all\r\n', { opaque: 2 }))
+      const base64 = Buffer.from(key, 'latin1').toString('base64')
+      client.send(request(Opcode.getk, { key, opaque: 1 }))
+      client.send(set(key, 'x', { opaque: 2 }))
       client.send(request(Opcode.delete, { key, opaque: 3 }))
       client.send(set(key, 'x'.repeat(1_048_600), { opaque: 4 }))
-      client.send(request(Opcode.noop, { opaque: 5 }))
+      client.send(request(Opcode.gatkq, { key, extras: u32(5), opaque: 5 }))
       turn()
-      expect(router.link(0).requests).toBe('')
-      const refused = [Opcode.get, Opcode.set, Opcode.delete, Opcode.set].map((opcode, i) =>
-        error(opcode, 4, 'Invalid arguments', i + 1),
+      expect(router.link(0).requests).toBe(
+        `mg ${base64} b v f c\r\nms ${base64} 1 b c F0 T0\r\nx\r\nmd ${base64} b\r\n` +
+          `md ${base64} b\r\nmg ${base64} b v f c T5\r\n`,
       )
-      expect(client.reply).toBe(refused.join('') + reply(Opcode.noop, 0, { opaque: 5 }))
+      router.link(0).reply('VA 1 f7 c9\r\nx\r\nHD c1\r\nNF\r\nHD\r\nVA 0 f7 c8\r\n\r\n', 3)
+      turn()
+      expect(client.reply).toBe(
+        reply(Opcode.getk, 0, { extras: u32(7), key, value: 'x', cas: 9, opaque: 1 }) +
+          reply(Opcode.set, 0, { opaque: 2, cas: 1 }) +
+          error(Opcode.delete, 1, 'Not found', 3) +
+          error(Opcode.set, 3, 'Too large.', 4) +
+          reply(Opcode.gatkq, 0, { extras: u32(7), key, cas: 8, opaque: 5 }),
+      )
+      expect(router.counters.sum(Counter.getHits)).toBe(2)
     }
+  })
+
+  test('one that is too long for that is refused, and not sent', () => {
+    const router = makeRouter()
+    const client = router.connect()
+    client.send(request(Opcode.get, { key: ' '.repeat(187) }) + set('\n'.repeat(250), 'x'))
+    client.send(request(Opcode.noop, {}))
+    turn()
+    expect(router.link(0).requests).toBe('')
+    expect(client.reply).toBe(
+      error(Opcode.get, 4, 'Invalid arguments') +
+        error(Opcode.set, 4, 'Invalid arguments') +
+        reply(Opcode.noop, 0, {}),
+    )
   })
 
   test('an exptime over 31 bits reaches the node as a number that it takes', () => {
@@ -279,7 +330,7 @@ describe('binary requests', () => {
     const client = router.connect()
     client.send(request(Opcode.set, { key: 'a', value: '1', extras: u32(0, 0xffffffff) }))
     turn()
-    const exptime = Number(/^set a 0 (-?\d+) 1\r\n/.exec(router.link(0).requests)?.[1])
+    const exptime = Number(/^ms a 1 c F0 T(-?\d+)\r\n/.exec(router.link(0).requests)?.[1])
     // The text protocol cuts to 32 bits with a sign: what was far in the future must not be past.
     expect(exptime | 0).toBeGreaterThan(0)
   })

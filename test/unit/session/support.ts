@@ -200,7 +200,6 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
     nowMs: () => now * 1000,
     later: call => void later.push(call),
     stalled: new StalledSessions(),
-    textKeysOnly: given.executor !== undefined,
     output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
     counters: sessionCounters(counters.ofThread(0), () => {}),
     authenticator,

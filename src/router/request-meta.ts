@@ -1,0 +1,223 @@
+/**
+ * Requests towards nodes in the meta protocol; never quiet: every one is answered.
+ *
+ * Meta clients' requests go on as they came, flag by flag, less what is the router's business: `q`,
+ * and the flags that memcached keeps for proxies (L and P). Binary clients' requests become meta
+ * commands wherever the classic ones have no words for them: a cas in every answer, a cas to
+ * compare with in every write, counters that begin by themselves, keys that are no text.
+ */
+import { encodeBase64 } from '../base/base64.ts'
+import { latin1, putUint, putUint64 } from '../base/bytes.ts'
+import { binaryEncoder } from '../protocol/binary-encoder.ts'
+import { Command } from '../protocol/command.ts'
+import { KEY_MAX } from '../protocol/limits.ts'
+import { Flag, type MetaFlags } from '../protocol/meta-flags.ts'
+import type { Output } from '../protocol/output.ts'
+import type { Request } from '../protocol/request.ts'
+import { textEncoder } from '../protocol/text-encoder.ts'
+import { endsToken, isTextKey } from '../protocol/text-line.ts'
+import { putExptime, putInt, putSpace, SPACE } from './request-numbers.ts'
+
+/** A key that is no text goes as base64, which has a third more bytes. */
+const BASE64_KEY_MAX = Math.floor(KEY_MAX / 4) * 3
+
+const VERBS: Readonly<Record<number, Uint8Array>> = {
+  [Command.metaGet]: latin1('mg '),
+  [Command.metaSet]: latin1('ms '),
+  [Command.metaDelete]: latin1('md '),
+  [Command.metaArithmetic]: latin1('ma '),
+  [Command.metaDebug]: latin1('me '),
+}
+
+/** M and a letter, for what `ms` and `ma` do not do by themselves. */
+const MODES: Readonly<Record<number, Uint8Array>> = {
+  [Command.add]: latin1(' ME'),
+  [Command.replace]: latin1(' MR'),
+  [Command.append]: latin1(' MA'),
+  [Command.prepend]: latin1(' MP'),
+  [Command.decr]: latin1(' MD'),
+}
+
+const BASE64 = latin1(' b')
+const FACTS = latin1(' f c')
+const WHOLE = latin1(' v f c')
+const NUMBER = latin1(' v c')
+const CAS = latin1(' c')
+
+/** Whether a node can be told the key, and can say it again on one line. */
+export function isKeySayable({ command, encoder, key, keyAt, keySize }: Request): boolean {
+  if (command === Command.metaDebug) return !endsToken(key, keyAt, keySize)
+  if (encoder !== binaryEncoder || keySize <= BASE64_KEY_MAX) return true
+  return isTextKey(key, keyAt, keySize)
+}
+
+/** Whether the answer's key is the router's to say: the node might break its line with it. */
+export function isKeyKeptBack(request: Request): boolean {
+  const { meta, key, keyAt, keySize } = request
+  return meta !== undefined && meta.has(Flag.key) && endsToken(key, keyAt, keySize)
+}
+
+/** A meta client's request as it goes on. */
+export function putMetaLine(output: Output, request: Request): Command {
+  const { command } = request
+  const meta = request.meta!
+  if (command === Command.metaDebug) {
+    const isBase64 = !isTextKey(request.key, request.keyAt, request.keySize)
+    putStart(output, request, command, isBase64)
+    if (isBase64) output.put(BASE64)
+    textEncoder.hitTail(output)
+    return command
+  }
+  putStart(output, request, command, meta.has(Flag.base64))
+  const keepsKey = isKeyKeptBack(request)
+  for (let i = 0; i < meta.count; i += 1) {
+    const letter = meta.bytes[i]!
+    if (isOurs(letter) || (keepsKey && letter === Flag.key)) continue
+    putSpace(output)
+    output.bytes[output.at] = letter
+    output.at += 1
+    putArgument(output, request, meta, letter)
+  }
+  textEncoder.hitTail(output)
+  return command
+}
+
+function isOurs(letter: number): boolean {
+  return letter === Flag.quiet || letter === Flag.proxyLog || letter === Flag.proxyPath
+}
+
+function putArgument(output: Output, request: Request, meta: MetaFlags, letter: number): void {
+  switch (letter) {
+    case Flag.opaque:
+      // Its letter is the first byte of what was kept.
+      output.at -= 1
+      output.copy(meta.bytes, meta.opaqueAt, meta.opaqueSize)
+      return
+    case Flag.mode:
+      output.bytes[output.at] = meta.mode
+      output.at += 1
+      return
+    case Flag.newTtl:
+      putInt(output, meta.exptime)
+      return
+    case Flag.vivify:
+      putInt(output, meta.vivifyExptime)
+      return
+    case Flag.recache:
+      putInt(output, meta.recacheExptime)
+      return
+    case Flag.setClientFlags:
+      output.at = putUint(output.bytes, output.at, request.clientFlags)
+      return
+    case Flag.compareCas:
+      output.at = putUint64(output.bytes, output.at, request.casLow, request.casHigh)
+      return
+    case Flag.newCas:
+      output.at = putUint64(output.bytes, output.at, meta.newCasLow, meta.newCasHigh)
+      return
+    case Flag.initial:
+      output.put(latin1(request.initial.toString()))
+      return
+    case Flag.delta:
+      output.put(latin1(request.delta.toString()))
+      return
+    default:
+  }
+}
+
+/** A binary client's request as a meta command; which one. */
+export function putTranslatedLine(output: Output, request: Request): Command {
+  const { command } = request
+  const verb = translationOf(command)
+  const isBase64 = !isTextKey(request.key, request.keyAt, request.keySize)
+  putStart(output, request, verb, isBase64)
+  if (isBase64) output.put(BASE64)
+  switch (command) {
+    case Command.get:
+      output.put(WHOLE)
+      break
+    case Command.gat:
+      output.put(WHOLE)
+      putTtl(output, Flag.newTtl, request.exptime)
+      break
+    case Command.touch:
+      output.put(FACTS)
+      putTtl(output, Flag.newTtl, request.exptime)
+      break
+    case Command.delete:
+      break
+    case Command.incr:
+    case Command.decr:
+      output.put(NUMBER)
+      putCounter(output, request)
+      break
+    default:
+      output.put(CAS)
+      putStored(output, request)
+  }
+  const mode = MODES[command]
+  if (mode) output.put(mode)
+  if (request.casLow !== 0 || request.casHigh !== 0) putCas(output, request)
+  textEncoder.hitTail(output)
+  return verb
+}
+
+function translationOf(command: Command): Command {
+  switch (command) {
+    case Command.get:
+    case Command.gat:
+    case Command.touch:
+      return Command.metaGet
+    case Command.delete:
+      return Command.metaDelete
+    case Command.incr:
+    case Command.decr:
+      return Command.metaArithmetic
+    default:
+      return Command.metaSet
+  }
+}
+
+/** Verb and key, and the size of what `ms` stores. */
+function putStart(output: Output, request: Request, verb: Command, isBase64: boolean): void {
+  const { key, keyAt, keySize } = request
+  output.put(VERBS[verb]!)
+  if (isBase64) output.at = encodeBase64(output.bytes, output.at, key, keyAt, keySize)
+  else output.copy(key, keyAt, keySize)
+  if (verb !== Command.metaSet) return
+  putSpace(output)
+  output.at = putUint(output.bytes, output.at, request.valueSize)
+}
+
+function putLetter(output: Output, letter: number): void {
+  output.bytes[output.at] = SPACE
+  output.bytes[output.at + 1] = letter
+  output.at += 2
+}
+
+function putTtl(output: Output, letter: number, exptime: number): void {
+  putLetter(output, letter)
+  putExptime(output, exptime)
+}
+
+function putCas(output: Output, { casLow, casHigh }: Request): void {
+  putLetter(output, Flag.compareCas)
+  output.at = putUint64(output.bytes, output.at, casLow, casHigh)
+}
+
+/** What is joined to an item keeps that item's flags and lifetime. */
+function putStored(output: Output, { command, clientFlags, exptime }: Request): void {
+  if (command === Command.append || command === Command.prepend) return
+  putLetter(output, Flag.setClientFlags)
+  output.at = putUint(output.bytes, output.at, clientFlags)
+  putTtl(output, Flag.newTtl, exptime)
+}
+
+function putCounter(output: Output, { delta, creates, initial, exptime }: Request): void {
+  putLetter(output, Flag.delta)
+  output.put(latin1(delta.toString()))
+  if (!creates) return
+  putLetter(output, Flag.initial)
+  output.put(latin1(initial.toString()))
+  putTtl(output, Flag.vivify, exptime)
+}
