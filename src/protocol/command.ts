@@ -41,6 +41,7 @@ export const Command = {
   shutdown: 32,
   refreshCerts: 33,
   debugTime: 34,
+  fence: 35,
 } as const
 export type Command = (typeof Command)[keyof typeof Command]
 
@@ -98,6 +99,7 @@ export const commands = [
     noreply: true,
   },
   { verb: 'debugtime', command: Command.debugTime, class: admin, tokensMin: 1, noreply: true },
+  { verb: 'fence', command: Command.fence, class: admin, tokensMin: 1, noreply: false },
   { verb: 'quit', command: Command.quit, class: admin, tokensMin: 1, noreply: false },
   { verb: 'mg', command: Command.metaGet, class: meta, tokensMin: 2, noreply: false },
   { verb: 'ms', command: Command.metaSet, class: meta, tokensMin: 3, noreply: false },
@@ -140,6 +142,7 @@ const needs = {
   shutdown: Right.admin,
   refresh_certs: Right.admin,
   debugtime: Right.admin,
+  fence: Right.admin,
   quit: Right.none,
   // Flags may ask for more (meta-flags.ts).
   mg: Right.read,

@@ -16,6 +16,7 @@ import { Store } from '../store/store.ts'
 import { keepHouse } from './housekeeping.ts'
 import { createMemory } from './memory.ts'
 import { ConnectionTable } from './connection-table.ts'
+import { Fences } from './fences.ts'
 import { ClassCounters } from './class-counters.ts'
 import type { NodeOptions } from './options.ts'
 import { PrefixStats } from './prefix-stats.ts'
@@ -89,6 +90,7 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     prefixes: new PrefixStats(options.prefixDelimiter).buffer,
     watchLog: watchLog.handle,
     connections: ConnectionTable.create(options.connectionLimit).buffer,
+    fences: Fences.create(options.connectionLimit).buffer,
     events: events.buffer,
     logins: desk?.ring.handle,
     tls,

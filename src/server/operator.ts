@@ -1,11 +1,13 @@
 /**
- * Commands of operators: lru_crawler, lru, slabs, watch, shutdown, refresh_certs, debugtime. What
- * tunes memcached's slabs and lists is checked, remembered and shown, and answered as memcached
- * answers it; there is nothing here that it could move.
+ * Commands of operators: lru_crawler, lru, slabs, watch, shutdown, refresh_certs, debugtime, fence.
+ * What tunes memcached's slabs and lists is checked, remembered and shown, and answered as
+ * memcached answers it; there is nothing here that it could move.
  */
 import type { Session } from '../session/session.ts'
 import type { Store } from '../store/store.ts'
 import type { ConnectionTable } from './connection-table.ts'
+import { fence } from './fence-command.ts'
+import type { Fences } from './fences.ts'
 import { ItemDump, MEMCACHED_CLASS_MAX, parseClasses } from './item-walk.ts'
 import type { NodeOptions } from './options.ts'
 import type { Switches } from './switches.ts'
@@ -18,6 +20,7 @@ export type OperatorHost = {
   switches: Switches
   watchers: Watchers
   connections: ConnectionTable
+  fences: Fences
   /** Has main read the certificates again; what is wrong with them is in the log. */
   refreshCertificates: () => void
   /** The clock that `debugtime` does not move. */
@@ -54,6 +57,8 @@ export function operate(
       return shutdown(host, session, words)
     case 'debugtime':
       return debugTime(host, session, words)
+    case 'fence':
+      return fence(host.fences, session, words)
     case 'refresh_certs':
       if (host.options.tls === undefined) return 'Error TLS not enabled'
       host.refreshCertificates()

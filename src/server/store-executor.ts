@@ -19,6 +19,7 @@ import { countOrCreate } from './create-number.ts'
 import { absoluteExptime } from './exptime.ts'
 import { MetaExecutor } from './meta-executor.ts'
 import { completeMetaPut } from './meta-put.ts'
+import type { Fences } from './fences.ts'
 import { LargeValueSink } from './large-value-sink.ts'
 import { operate, type OperatorHost, signalSelf } from './operator.ts'
 import { nodeStats, type StatHost } from './stats.ts'
@@ -27,6 +28,7 @@ import type { Watchers } from './watchers.ts'
 export type StoreExecutorOptions = StatHost & {
   memoryLimit: MemoryLimit
   watchers: Watchers
+  fences: Fences
   threadIndex: number
   cas: boolean
   flush: boolean
@@ -82,14 +84,10 @@ export class StoreExecutor implements Executor {
     this.#store = options.store
     this.#counts = options.counters.ofThread(options.threadIndex)
     this.#classes = options.store.tally.classes
-    const { store, switches, facts, watchers, connections, realMs } = options
+    const { facts } = options
     this.#operatorHost = {
-      store,
-      switches,
+      ...options,
       options: facts.options,
-      watchers,
-      connections,
-      realMs,
       refreshCertificates: () => facts.control.askReload(),
       signal: signalSelf,
     }

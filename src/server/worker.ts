@@ -26,6 +26,7 @@ import { openRegion, type RegionHandle } from '../store/region.ts'
 import { Store } from '../store/store.ts'
 import { ConnectionTable } from './connection-table.ts'
 import { ClassCounters, type ClassCountersHandle } from './class-counters.ts'
+import { Fences } from './fences.ts'
 import { ioMemoryOf } from './memory.ts'
 import type { NodeOptions } from './options.ts'
 import { ObservedExecutor } from './observed-executor.ts'
@@ -46,6 +47,7 @@ export type NodeExtras = {
   prefixes: SharedArrayBuffer
   watchLog: WatchLogHandle
   connections: SharedArrayBuffer
+  fences: SharedArrayBuffer
   events: SharedArrayBuffer
   /** Undefined: nobody has to log in. */
   logins: LoginRingHandle | undefined
@@ -106,6 +108,7 @@ export default async function runNodeThread(task: DataTask & NodeExtras): Promis
     watchLog,
     watchers,
     connections,
+    fences: new Fences(task.fences),
     threadIndex: index,
     cas: options.cas,
     flush: options.flush,

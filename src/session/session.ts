@@ -11,6 +11,7 @@
 import { type Output, REPLY_ROOM } from '../protocol/output.ts'
 import type { Stream, StreamHandler } from '../net/transport.ts'
 import type { Executor, ReplyProducer, ValueSource } from './executor.ts'
+import type { SessionGuard } from './guard.ts'
 import { HeldInput } from './held-input.ts'
 import { Login } from './login.ts'
 import { PendingReplies, type Reply } from './pending-replies.ts'
@@ -26,6 +27,8 @@ export class Session implements StreamHandler {
   readonly services: SessionServices
   readonly output: Output
   readonly login: Login
+  /** Of a connection that can be disowned; undefined: of most. */
+  guard: SessionGuard | undefined
   #protocol: Protocol | undefined
   readonly #held = new HeldInput()
   #behind = false
@@ -77,6 +80,7 @@ export class Session implements StreamHandler {
 
   onClose(error: string): void {
     this.#closed = true
+    this.guard?.release()
     this.#source?.close()
     this.#source = undefined
     this.#producer = undefined
@@ -225,14 +229,25 @@ export class Session implements StreamHandler {
   }
 
   #run(bytes: Uint8Array, at: number, end: number): void {
+    if (this.guard?.enter() === false) {
+      this.#disowned()
+      return
+    }
     this.#running = true
     this.#protocol ??= protocolOf(this, bytes[at]!)
     const used = this.ready() ? this.#protocol.process(bytes, at, end) : at
     if (this.#closing || this.#listening) this.#held.clear()
     else this.#held.keep(bytes, used, end)
     this.#running = false
+    this.guard?.leave()
     this.flush()
     this.#settle()
+  }
+
+  #disowned(): void {
+    this.#closing = true
+    this.#held.clear()
+    this.stream.destroy()
   }
 
   #pump(): void {

@@ -132,11 +132,12 @@ describe('the table of commands', () => {
     }
   })
 
-  test('noreply is for all but retrievals, version, stats, quit and meta commands', () => {
+  test('noreply is for all but retrievals, version, stats, fence, quit and meta commands', () => {
     const without = commands
       .filter(row => !row.noreply && row.class !== CommandClass.meta)
       .map(({ verb }) => verb)
-    expect(without).toEqual(['get', 'gets', 'gat', 'gats', 'stats', 'version', 'watch', 'quit'])
+    const list = 'get gets gat gats stats version watch fence quit'
+    expect(without).toEqual(list.split(' '))
   })
 })
 

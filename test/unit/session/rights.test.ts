@@ -87,6 +87,7 @@ const samples: Readonly<Record<(typeof commands)[number]['verb'], (key: string) 
   shutdown: () => 'shutdown\r\n',
   refresh_certs: () => 'refresh_certs\r\n',
   debugtime: () => 'debugtime +5\r\n',
+  fence: () => 'fence 00000000000000aa 1\r\n',
   mg: key => `mg ${key} v\r\n`,
   ms: key => `ms ${key} 9\r\nflush_all\r\n`,
   md: key => `md ${key}\r\n`,
@@ -313,6 +314,7 @@ test('every command has its rights, and those of users and of admins do not mix'
     'shutdown',
     'refresh_certs',
     'debugtime',
+    'fence',
   ])
   expect(rows.some(row => row.command === Command.unknown)).toBe(false)
 })

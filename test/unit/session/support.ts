@@ -16,6 +16,7 @@ import { ObservedExecutor } from '../../../src/server/observed-executor.ts'
 import { PrefixStats } from '../../../src/server/prefix-stats.ts'
 import { StoreExecutor } from '../../../src/server/store-executor.ts'
 import { ConnectionTable } from '../../../src/server/connection-table.ts'
+import { Fences } from '../../../src/server/fences.ts'
 import { WatchLog } from '../../../src/server/watch-log.ts'
 import { WatchWriter } from '../../../src/server/watch-writer.ts'
 import { Watchers } from '../../../src/server/watchers.ts'
@@ -132,7 +133,11 @@ export type TestNode = {
   connect(stream?: FakeStream): Client
 }
 
-export type TestNodeOptions = Partial<NodeOptions> & { stagingBytes?: number; executor?: Executor }
+export type TestNodeOptions = Partial<NodeOptions> & {
+  stagingBytes?: number
+  executor?: Executor
+  fences?: Fences
+}
 
 export function makeNode(given: TestNodeOptions = {}): TestNode {
   nodes += 1
@@ -178,6 +183,7 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
     watchLog,
     watchers,
     connections,
+    fences: given.fences ?? new Fences(new SharedArrayBuffer(32 * 64)),
     store,
     memoryLimit,
     counters,
