@@ -1,6 +1,8 @@
 /**
- * Gives expired items' memory back without anybody asking for them: goes round the segments, and
- * takes out of each what is due. Runs beside the data threads, in slices of bounded time.
+ * Gives the memory of expired and flushed items back without anybody asking for them: goes round
+ * the segments, and takes out of each what is due. Runs beside the data threads, in slices of
+ * bounded time. (Eviction alone would leave what was flushed in the main part for as long as
+ * probation has something to give up.)
  */
 import { NO_SLOT } from './hash-index.ts'
 import type { KeyHash } from './hash.ts'
@@ -74,12 +76,12 @@ export class Reclaimer {
   }
 
   #visit(item: number): void {
-    const { bytes, index, items } = this.#store
+    const { bytes, index, items, segments } = this.#store
     const exptime = items.exptime(item)
-    if (exptime === 0) return
-    if (exptime > this.#store.now) {
+    const isDue = exptime !== 0 && exptime <= this.#store.now
+    if (!isDue && !segments.isFlushed(item)) {
       // It may be dead for another reason: then this look at its segment comes in vain.
-      this.#least = Math.min(this.#least, exptime)
+      if (exptime !== 0) this.#least = Math.min(this.#least, exptime)
       return
     }
     this.#hash.of(bytes, items.keyAt(item), items.keySize(item))

@@ -157,8 +157,7 @@ export class Segments {
 
   /** Whether a flush has made everything in an item's segment invisible. */
   isFlushed(item: number): boolean {
-    const upTo = this.lists.flushedUpTo
-    return upTo !== 0 && this.lists.sequence(this.segmentOf(item)) <= upTo
+    return this.#isFlushed(this.segmentOf(item))
   }
 
   /**
@@ -269,11 +268,12 @@ export class Segments {
   }
 
   /**
-   * Lets the reclaimer into a segment with something due: false if it may not be walked now. An
-   * open one is sealed, and is let into next time.
+   * Lets the reclaimer into a segment with something due or flushed: false if it may not be walked
+   * now. An open one is sealed, and is let into next time.
    */
   startReclaiming(segment: number, now: number): boolean {
-    if (this.leastExptime(segment) > now) return false
+    const isFlushed = this.state(segment) === SegmentState.queued && this.#isFlushed(segment)
+    if (this.leastExptime(segment) > now && !isFlushed) return false
     this.#locks.lock(SuperWord.segmentLock)
     const state = this.state(segment)
     if (state === SegmentState.open) this.#sealOpenLocked(this.lists.chainOf(segment))
@@ -363,6 +363,11 @@ export class Segments {
       this.lists.pushFree(segment)
     }
     this.#locks.unlock(SuperWord.segmentLock)
+  }
+
+  #isFlushed(segment: number): boolean {
+    const upTo = this.lists.flushedUpTo
+    return upTo !== 0 && this.lists.sequence(segment) <= upTo
   }
 
   #isDead(segment: number): boolean {
