@@ -100,8 +100,14 @@ export function commandText(server: ServerCommand): string {
   return [server.command, ...server.args].join(' ').replaceAll(`${process.cwd()}/`, '')
 }
 
-/** @throws with the server's output if it does not listen within 15 s. */
-export async function startPinned(server: ServerCommand, cpu: number): Promise<PinnedServer> {
+/**
+ * @param cpu its number, or several, as taskset lists them.
+ * @throws with the server's output if it does not listen within 15 s.
+ */
+export async function startPinned(
+  server: ServerCommand,
+  cpu: number | string,
+): Promise<PinnedServer> {
   const directory = mkdtempSync(join(tmpdir(), 'memring-bench-'))
   const portFile = join(directory, 'port')
   // taskset becomes the server by exec, so the pid is the server's.
