@@ -12,7 +12,7 @@ import {
 } from './soak-requests.ts'
 import { soakFault } from './soak-value.ts'
 
-const BATCHES_MAX = 40
+const BATCHES_MAX = 12
 const DEPTH_MAX = 32
 const SILENCE_MS = 1500
 const FAULTS_MAX = 10

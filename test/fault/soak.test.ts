@@ -26,8 +26,8 @@ test.each(isLong ? [1, 4] : [2])('nothing is left of a soak (%i threads)', async
   expect(report.faults).toEqual([])
   expect(complaints(program)).toEqual([])
   const { counts, samples } = report
-  expect(counts.requests).toBeGreaterThan(5000)
+  expect(counts.requests).toBeGreaterThan(2000)
   expect(counts.hits).toBeGreaterThan(1000)
-  expect(counts.connections).toBeGreaterThan(96)
-  expect(samples.at(-1)!.evictions).toBeGreaterThan(1000)
+  expect(counts.connections).toBeGreaterThan(48)
+  expect(samples.at(-1)!.evictions).toBeGreaterThan(500)
 })
