@@ -109,9 +109,8 @@ export class EpollStream implements Stream {
   }
 
   pause(): void {
-    if (this.#isPaused) return
+    // Its interest is taken back when something comes: often it goes on before.
     this.#isPaused = true
-    this.#loop.changed(this)
   }
 
   resume(): void {

@@ -185,6 +185,8 @@ export class EpollTransport implements NativeTransport, EpollLoop {
     } else if ((events & (EpollEvent.error | EpollEvent.hangUp)) !== 0) {
       // Reset, or closed from both sides, while nobody reads: it would be reported for ever.
       stream.destroy()
+    } else if ((events & EpollEvent.in) !== 0) {
+      this.changed(stream)
     }
   }
 

@@ -104,7 +104,6 @@ export class Counters {
 assert(STORE_BLOCK + STORE_BLOCK_SIZE <= BLOCK, 'both kinds of counters fit a block')
 assert(Math.max(...Object.values(Counter)) < STORE_BLOCK, 'the kinds do not overlap')
 
-/** What a session counts, into a thread's block (session/services.ts SessionCounters). */
 /** What a thread's secure listeners count (net/tls-door.ts). */
 export function tlsCounters(counts: Float64Array) {
   const count = (counter: Counter) => (): void => {
@@ -117,6 +116,7 @@ export function tlsCounters(counts: Float64Array) {
   }
 }
 
+/** What a session counts, into a thread's block (session/services.ts SessionCounters). */
 export function sessionCounters(counts: Float64Array, onLoginRefused: (peer: string) => void) {
   const add = (counter: Counter, n: number): void => {
     counts[counter] = counts[counter]! + n
@@ -124,6 +124,7 @@ export function sessionCounters(counts: Float64Array, onLoginRefused: (peer: str
   return {
     bytesRead: (length: number): void => add(Counter.bytesRead, length),
     bytesWritten: (length: number): void => add(Counter.bytesWritten, length),
+    yielded: (): void => add(Counter.connYields, 1),
     authAttempt: (succeeded: boolean, peer: string): void => {
       add(Counter.authCmds, 1)
       if (succeeded) return

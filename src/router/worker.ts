@@ -80,6 +80,7 @@ export default function runRouterThread(task: DataTask & RouterExtras): Promise<
     ...servicesOf(options, index, counts, events),
     output,
     authenticator: logins,
+    nextTurn: (call: () => void) => transport.atTurnEnd(call),
     later: (call: () => void) => void transport.after(LATER_MS, call),
   }
   const accept = (stream: Stream) => {
@@ -103,12 +104,14 @@ function servicesOf(
   index: number,
   counts: Float64Array,
   events: Events,
-): Omit<SessionServices, 'output' | 'authenticator' | 'later'> {
+): Omit<SessionServices, 'output' | 'authenticator' | 'nextTurn' | 'later'> {
   return {
     beginTurn: () => {},
     nowMs: () => performance.now(),
     counters: sessionCounters(counts, peer => events.emit(EventKind.authFailed, index, peer)),
     protocols: 'both',
+    // What a client has on its way through the router is bounded elsewhere.
+    requestsPerTurn: Number.MAX_SAFE_INTEGER,
     staging: new Staging(STAGING_BYTES),
     stalled: new StalledSessions(),
     itemSizeMax: options.itemSizeMax,

@@ -151,6 +151,7 @@ export default async function runNodeThread(task: DataTask & NodeExtras): Promis
     beginTurn: () => store.tick(clock.seconds()),
     nowMs,
     heard: (fd: number) => connections.heard(fd, store.now),
+    nextTurn: (call: () => void) => transport.atTurnEnd(call),
     later: (call: () => void) => void transport.after(LATER_MS, call),
   }
   transport.every(STALLED_CHECK_MS, () => {
@@ -200,11 +201,12 @@ function servicesOf(
   events: Events,
 ): Omit<
   SessionServices,
-  'beginTurn' | 'nowMs' | 'output' | 'authenticator' | 'later' | 'onClosed'
+  'beginTurn' | 'nowMs' | 'output' | 'authenticator' | 'nextTurn' | 'later' | 'onClosed'
 > {
   return {
     counters: sessionCounters(counts, peer => events.emit(EventKind.authFailed, index, peer)),
     protocols: protocolsOf(options),
+    requestsPerTurn: options.requestsPerEvent,
     staging: new Staging(STAGING_BYTES),
     stalled: new StalledSessions(),
     itemSizeMax: options.itemSizeMax,

@@ -58,6 +58,7 @@ export class BinaryProtocol {
         const next = this.#nextRequest(bytes, position, end)
         if (next < 0) return position
         position = next
+        this.#session.tookUp(end - position)
       } else if (this.#state === State.value) {
         position = this.#value.fill(bytes, position, end)
         if (this.#value.isWhole) {

@@ -7,6 +7,8 @@ import type { Session } from './session.ts'
 export type SessionCounters = {
   bytesRead(length: number): void
   bytesWritten(length: number): void
+  /** A connection has had as many requests taken up as it may in one turn. */
+  yielded(): void
   /** One attempt to log in, by whoever is at `peer`. */
   authAttempt(succeeded: boolean, peer: string): void
 }
@@ -17,7 +19,11 @@ export type SessionServices = {
   nowMs(): number
   /** The connection with this descriptor has sent something. */
   heard?(fd: number): void
-  /** Calls back when other connections have had their turn. */
+  /** Requests of one connection that are taken up before others get their turn (`-R`). */
+  requestsPerTurn: number
+  /** Calls back when all other connections that are ready now have had their turn. */
+  nextTurn(call: () => void): void
+  /** Calls back a moment later, for work that can wait. */
   later(call: () => void): void
   output: Output
   counters: SessionCounters

@@ -4,10 +4,11 @@
  * (executor.ts); what the bytes mean is its protocol's business.
  *
  *   reading ◀──drain, resume── blocked        output full, peer behind, executor's window full,
- *      │  └───────────────────────▶             a login not decided: nothing more is parsed, the
- *      │                                        socket is not read
+ *      │  └───────────────────────▶             a login not decided, enough done in this turn:
+ *      │                                        nothing more is parsed, the socket is not read
  *      └──quit, protocol violation, peer's end──▶ closing ──last reply sent──▶ closed
  */
+import { copyBytes } from '../base/bytes.ts'
 import { type Output, REPLY_ROOM } from '../protocol/output.ts'
 import type { Stream, StreamHandler } from '../net/transport.ts'
 import type { Executor, ReplyProducer, ValueSource } from './executor.ts'
@@ -18,6 +19,10 @@ import { PendingReplies, type Reply } from './pending-replies.ts'
 import { type Protocol, protocolOf } from './protocol.ts'
 import type { SessionServices } from './services.ts'
 
+/** Replies that are worth a copy: what is more leaves at once. */
+const ASIDE_MAX = 16 * 1024
+/** For each request of a turn: a rest that is shorter is done with at once, which is cheaper. */
+const REST_BYTES = 200
 /** Pieces of a reply of unknown length that are made before others get their turn. */
 const PIECES_PER_TURN = 4
 
@@ -44,6 +49,12 @@ export class Session implements StreamHandler {
   #afterSource: (() => void) | undefined
   #producer: ReplyProducer | undefined
   #isProducingLater = false
+  /** Requests that may still be taken up before others get their turn. */
+  #allowance = 0
+  #isYielding = false
+  /** Replies of a turn that is over, to go on from in the next: one write for all of them. */
+  #aside: Uint8Array | undefined
+  #asideBytes = 0
   /** Nothing that is sent is looked at any more; what there is to say comes from elsewhere. */
   #listening = false
 
@@ -64,7 +75,7 @@ export class Session implements StreamHandler {
       this.#run(bytes, at, at + length)
     } else {
       this.#held.append(bytes, at, length)
-      this.#runHeld()
+      if (!this.#isYielding) this.#runHeld()
     }
   }
 
@@ -84,6 +95,8 @@ export class Session implements StreamHandler {
     this.#source?.close()
     this.#source = undefined
     this.#producer = undefined
+    if (this.#aside) this.services.staging.give(this.#aside)
+    this.#aside = undefined
     this.services.stalled.remove(this)
     this.#protocol?.abandon()
     this.login.forget()
@@ -112,9 +125,18 @@ export class Session implements StreamHandler {
   /** Whether another request may be taken up: there is room for its reply, and nobody objects. */
   ready(): boolean {
     if (this.#closing || this.#closed || this.#behind || this.#suspended) return false
-    if (this.#isStreaming || this.#listening) return false
+    if (this.#isStreaming || this.#listening || this.#isYielding) return false
     if (this.output.room < REPLY_ROOM && !this.flush()) return false
     return this.executor.mayProceed(this)
+  }
+
+  /** A request has been dealt with: after some, others get their turn. `restBytes` are left. */
+  tookUp(restBytes: number): void {
+    this.#allowance -= 1
+    if (this.#allowance > 0) return
+    this.services.counters.yielded()
+    if (restBytes > this.services.requestsPerTurn * REST_BYTES) this.#isYielding = true
+    else this.#allowance = this.services.requestsPerTurn
   }
 
   /**
@@ -220,7 +242,7 @@ export class Session implements StreamHandler {
     if (this.#closed || this.#running) return
     if (this.#source !== undefined && !this.#behind) this.#pump()
     if (this.#producer !== undefined && !this.#behind) this.#produce()
-    if (!this.#held.isEmpty) this.#runHeld()
+    if (!this.#held.isEmpty && !this.#isYielding) this.#runHeld()
     else this.#settle()
   }
 
@@ -235,19 +257,59 @@ export class Session implements StreamHandler {
     }
     this.#running = true
     this.#protocol ??= protocolOf(this, bytes[at]!)
+    this.#allowance = this.services.requestsPerTurn
     const used = this.ready() ? this.#protocol.process(bytes, at, end) : at
     if (this.#closing || this.#listening) this.#held.clear()
     else this.#held.keep(bytes, used, end)
     this.#running = false
     this.guard?.leave()
-    this.flush()
+    // Who has to wait anyway is called by whoever it waits for.
+    this.#isYielding &&= !this.#held.isEmpty && !this.#isBlocked
+    if (this.#isYielding) this.#yield()
+    else this.flush()
     this.#settle()
   }
 
   #disowned(): void {
     this.#closing = true
     this.#held.clear()
+    this.output.clear()
     this.stream.destroy()
+  }
+
+  /** Leaves the rest for when all others that are ready have had their turn. */
+  #yield(): void {
+    this.#setAside()
+    this.services.nextTurn(() => {
+      this.#isYielding = false
+      if (this.#closed) return
+      this.services.beginTurn()
+      this.#takeBack()
+      this.resume()
+    })
+  }
+
+  #setAside(): void {
+    const { output } = this
+    const { length } = output
+    if (length === 0) return
+    // Others use the output meanwhile.
+    const isNext = length <= ASIDE_MAX && this.pendingCount === 0
+    this.#aside = isNext ? this.services.staging.take(length) : undefined
+    if (this.#aside === undefined) {
+      this.flush()
+      return
+    }
+    copyBytes(this.#aside, 0, output.bytes, output.start, length)
+    this.#asideBytes = length
+    output.clear()
+  }
+
+  #takeBack(): void {
+    if (this.#aside === undefined) return
+    this.output.copy(this.#aside, 0, this.#asideBytes)
+    this.services.staging.give(this.#aside)
+    this.#aside = undefined
   }
 
   #pump(): void {
@@ -269,6 +331,10 @@ export class Session implements StreamHandler {
     this.#source = undefined
     this.#afterSource!()
     this.#sendOutput()
+  }
+
+  get #isBlocked(): boolean {
+    return this.#closing || this.#behind || this.#suspended || this.#isStreaming
   }
 
   get #isStreaming(): boolean {

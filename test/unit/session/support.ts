@@ -204,6 +204,8 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
   const services: SessionServices = {
     beginTurn: () => store.tick(now),
     nowMs: () => now * 1000,
+    requestsPerTurn: options.requestsPerEvent,
+    nextTurn: call => void later.push(call),
     later: call => void later.push(call),
     stalled: new StalledSessions(),
     output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
