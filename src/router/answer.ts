@@ -6,7 +6,7 @@ import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
 import { type Reply, ReplyKind } from '../protocol/text-reply.ts'
 import type { Request } from '../protocol/request.ts'
 import { NumberReader } from '../protocol/text-request.ts'
-import { Command, isRetrieval } from '../protocol/command.ts'
+import { Command, isRetrieval, isStorage } from '../protocol/command.ts'
 import { passedOn, putTranslated, readFacts, unitOf } from './meta-answer.ts'
 import type { Outstanding } from './outstanding.ts'
 import { textEncoder } from '../protocol/text-encoder.ts'
@@ -81,9 +81,13 @@ function withValue(request: Request, bytes: Uint8Array, reply: Reply): Uint8Arra
   const valueSize = reply.valueLength
   request.encoder.hitHead(scratch, request, { clientFlags, casLow, casHigh, valueSize })
   const headSize = scratch.length
-  const whole = new Uint8Array(headSize + valueSize)
-  whole.set(written())
+  request.encoder.hitTail(scratch)
+  const whole = new Uint8Array(scratch.length + valueSize)
+  copyBytes(whole, 0, scratch.bytes, scratch.start, headSize)
   copyBytes(whole, headSize, bytes, reply.valueAt, valueSize)
+  const tailAt = scratch.start + headSize
+  copyBytes(whole, headSize + valueSize, scratch.bytes, tailAt, scratch.length - headSize)
+  scratch.clear()
   return whole
 }
 
@@ -113,8 +117,13 @@ const FITTING: readonly (readonly ReplyKind[])[] = (() => {
   return fitting
 })()
 
+/**
+ * Whoever answers ERROR to what stores a value does not know the command, and reads the value as
+ * commands: there is no telling whose answers come next.
+ */
 function fits(asked: Command, kind: ReplyKind): boolean {
-  return ERRORS.includes(kind) || (FITTING[asked]?.includes(kind) ?? false)
+  if (ERRORS.includes(kind)) return kind !== ReplyKind.error || !isStorage(asked)
+  return FITTING[asked]?.includes(kind) ?? false
 }
 
 /**

@@ -45,10 +45,11 @@ const NUMBER = latin1(' v c')
 const CAS = latin1(' c')
 
 /** Whether a node can be told the key, and can say it again on one line. */
-export function isKeySayable({ command, encoder, key, keyAt, keySize }: Request): boolean {
-  if (command === Command.metaDebug) return !endsToken(key, keyAt, keySize)
-  if (encoder !== binaryEncoder || keySize <= BASE64_KEY_MAX) return true
-  return isTextKey(key, keyAt, keySize)
+export function isKeySayable(request: Request): boolean {
+  const { command, encoder, key, keyAt, keySize } = request
+  if (command === Command.metaDebug && endsToken(key, keyAt, keySize)) return false
+  if (keySize <= BASE64_KEY_MAX) return true
+  return encoder === binaryEncoder ? isTextKey(key, keyAt, keySize) : !hasNul(request)
 }
 
 /** Whether the answer's key is the router's to say: the node might break its line with it. */
@@ -61,18 +62,19 @@ export function isKeyKeptBack(request: Request): boolean {
 export function putMetaLine(output: Output, request: Request): Command {
   const { command } = request
   const meta = request.meta!
-  if (command === Command.metaDebug) {
-    const isBase64 = !isTextKey(request.key, request.keyAt, request.keySize)
-    putStart(output, request, command, isBase64)
-    if (isBase64) output.put(BASE64)
-    textEncoder.hitTail(output)
-    return command
-  }
-  putStart(output, request, command, meta.has(Flag.base64))
+  const isDebug = command === Command.metaDebug
+  const isText = isTextKey(request.key, request.keyAt, request.keySize)
+  // A NUL would end the line of an older memcached, and data behind it be read as commands.
+  const needsBase64 = isDebug ? !isText : !isText && hasNul(request)
+  const isBase64 = needsBase64 || (!isDebug && meta.has(Flag.base64))
+  putStart(output, request, command, isBase64)
+  if (needsBase64) output.put(BASE64)
   const keepsKey = isKeyKeptBack(request)
-  for (let i = 0; i < meta.count; i += 1) {
+  const isSet = command === Command.metaSet
+  for (let i = 0; i < (isDebug ? 0 : meta.count); i += 1) {
     const letter = meta.bytes[i]!
-    if (isOurs(letter) || (keepsKey && letter === Flag.key)) continue
+    if (isOurs(letter) || (isSet && !isOfSet(letter))) continue
+    if ((keepsKey && letter === Flag.key) || (needsBase64 && letter === Flag.base64)) continue
     putSpace(output)
     output.bytes[output.at] = letter
     output.at += 1
@@ -81,6 +83,22 @@ export function putMetaLine(output: Output, request: Request): Command {
   textEncoder.hitTail(output)
   return command
 }
+
+export function hasNul({ key, keyAt, keySize }: Request): boolean {
+  for (let i = keyAt; i < keyAt + keySize; i += 1) if (key[i] === 0) return true
+  return false
+}
+
+/**
+ * The flags that mean something to `ms`. Others do nothing, but one more than an older memcached
+ * can count makes it read the data as commands.
+ */
+function isOfSet(letter: number): boolean {
+  return OF_SET[letter] === 1
+}
+
+const OF_SET = new Uint8Array(128)
+for (const letter of Buffer.from('bcksOFTIMCEN', 'latin1')) OF_SET[letter] = 1
 
 function isOurs(letter: number): boolean {
   return letter === Flag.quiet || letter === Flag.proxyLog || letter === Flag.proxyPath
@@ -125,7 +143,7 @@ function putArgument(output: Output, request: Request, meta: MetaFlags, letter: 
   }
 }
 
-/** A binary client's request as a meta command; which one. */
+/** A binary or classic client's request as a meta command; which one. */
 export function putTranslatedLine(output: Output, request: Request): Command {
   const { command } = request
   const verb = translationOf(command)
@@ -134,9 +152,11 @@ export function putTranslatedLine(output: Output, request: Request): Command {
   if (isBase64) output.put(BASE64)
   switch (command) {
     case Command.get:
+    case Command.gets:
       output.put(WHOLE)
       break
     case Command.gat:
+    case Command.gats:
       output.put(WHOLE)
       putTtl(output, Flag.newTtl, request.exptime)
       break
@@ -165,7 +185,9 @@ export function putTranslatedLine(output: Output, request: Request): Command {
 function translationOf(command: Command): Command {
   switch (command) {
     case Command.get:
+    case Command.gets:
     case Command.gat:
+    case Command.gats:
     case Command.touch:
       return Command.metaGet
     case Command.delete:

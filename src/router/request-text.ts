@@ -6,10 +6,9 @@ import { equalBytes, latin1, putUint, putUint64 } from '../base/bytes.ts'
 import { Command, commands } from '../protocol/command.ts'
 import type { Output } from '../protocol/output.ts'
 import type { Request } from '../protocol/request.ts'
-import { metaEncoder } from '../protocol/meta-encoder.ts'
 import { textEncoder } from '../protocol/text-encoder.ts'
 import { isTextKey } from '../protocol/text-line.ts'
-import { putMetaLine, putTranslatedLine } from './request-meta.ts'
+import { hasNul, putMetaLine, putTranslatedLine } from './request-meta.ts'
 import { putExptime, putSpace } from './request-numbers.ts'
 
 const VERBS: readonly Uint8Array[] = (() => {
@@ -25,9 +24,10 @@ const VERBS: readonly Uint8Array[] = (() => {
  */
 export function putRequestLine(output: Output, request: Request): Command {
   const { encoder } = request
-  if (encoder === metaEncoder && isMeta(request.command)) return putMetaLine(output, request)
-  if (encoder !== textEncoder && !isClassic(request)) return putTranslatedLine(output, request)
-  const command = encoder === textEncoder ? request.command : withCas(request.command)
+  if (isMeta(request.command)) return putMetaLine(output, request)
+  const isText = encoder === textEncoder
+  if (isText ? hasNul(request) : !isClassic(request)) return putTranslatedLine(output, request)
+  const command = isText ? request.command : withCas(request.command)
   output.put(VERBS[command]!)
   if (command === Command.gat || command === Command.gats) {
     putExptime(output, request.exptime)

@@ -116,8 +116,7 @@ export class RouteExecutor implements Executor {
 
   retrieve(session: Session, request: Request): boolean {
     this.#count(Counter.cmdGet)
-    this.#forward(session, request)
-    return true
+    return this.#forward(session, request)
   }
 
   execute(session: Session, request: Request): void {
@@ -216,23 +215,25 @@ export class RouteExecutor implements Executor {
     return connections[lane]!
   }
 
-  #forward(session: Session, request: Request): void {
+  /** False: it cannot be asked at all, and was refused. */
+  #forward(session: Session, request: Request): boolean {
     if (!isKeySayable(request)) {
       request.encoder.status(session.output, request, Status.badKey)
-      return
+      return false
     }
     const connection = this.#connectionOf(session, request)
     const reply = session.defer()
     const outstanding = connection.send(request)
     if (outstanding !== undefined) {
       outstanding.take(session, reply, request)
-      return
+      return true
     }
     const failed = this.#failed
     failed.take(session, reply, request)
     this.#onFailure(failed, connection.failure)
     // The session is in the middle of its input: what is due leaves when it flushes next.
     this.#drainSoon()
+    return true
   }
 
   #toAll(session: Session, request: Request): void {

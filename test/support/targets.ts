@@ -1,11 +1,20 @@
 // What the conformance tests run against: our node on one thread and on four, and Debian's
 // memcached, which proves that a transcript tells the truth.
 
-import { memcachedVersion, type ServerProcess, startMemcached, startNode } from './processes.ts'
+import {
+  memcachedVersion,
+  type ServerProcess,
+  startMemcached,
+  startNode,
+  startRouter,
+} from './processes.ts'
 
 export interface Target {
   readonly name: string
-  readonly kind: 'node' | 'memcached'
+  /** What is behind a router is a matter of its name. */
+  readonly kind: 'node' | 'memcached' | 'router'
+  /** Debian's memcached may be the one that answers, and then as an older version does. */
+  readonly mayBeOlder?: boolean
   /** Transcripts also run cut in two at every byte: once is enough for a parser. */
   readonly cutEverywhere: boolean
   /** What `version` answers; read late, because it may ask the installed program. */
@@ -45,6 +54,46 @@ export const steadyMemcached: Target = {
   ...memcached,
   start: (flags = []) =>
     startMemcached(['-t', '1', '-o', 'no_lru_crawler,no_lru_maintainer', ...flags]),
+}
+
+const NODES_BEHIND = 3
+
+/** A router in front of several; what it is told is what they are told, as far as it listens. */
+function routerTarget(
+  behind: 'nodes' | 'memcacheds',
+  count: number,
+  startOne: (flags: readonly string[]) => Promise<ServerProcess>,
+): Target {
+  return {
+    name: `router, ${count} ${behind}`,
+    kind: 'router',
+    mayBeOlder: behind === 'memcacheds',
+    cutEverywhere: false,
+    version: () => '1.6.45',
+    start: async (flags = []) => {
+      // Who logs in does so at the router.
+      const isLogin = flags.includes('-Y')
+      const ofNodes = isLogin ? [] : flags
+      const ofRouter = isLogin ? [...flags, '--login-wait', '0'] : flags.includes('-I') ? flags : []
+      const servers = await Promise.all(Array.from({ length: count }, () => startOne(ofNodes)))
+      const addresses = servers.map(server => server.address)
+      const router = await startRouter(addresses, ofRouter)
+      const stop = async (): ReturnType<ServerProcess['stop']> => {
+        const [status] = await Promise.all([router, ...servers].map(server => server.stop()))
+        return status!
+      }
+      return { ...router, stop }
+    },
+  }
+}
+
+/** Beside the targets: a router in front of several nodes of a kind, or of one. */
+export function routerTargets(count = NODES_BEHIND): Target[] {
+  if (process.env['MEMRING_IO'] !== undefined) return []
+  return [
+    routerTarget('nodes', count, flags => startNode(['-t', '1', ...flags])),
+    routerTarget('memcacheds', count, flags => startMemcached(['-t', '1', ...flags])),
+  ]
 }
 
 const nodes = [nodeOneThread, nodeTarget(4)]

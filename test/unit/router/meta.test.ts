@@ -51,7 +51,22 @@ describe('meta requests', () => {
       `VA 1 k${WILD} b t-1\r\n1\r\n`,
     ],
     [`md ${WILD} k b`, `md ${WILD} b\r\n`, 'NF\r\n', `NF k${WILD} b\r\n`],
-    [`ms ${WILD} 1 b k\r\n1`, `ms ${WILD} 1 b\r\n1\r\n`, 'ERROR\r\n', 'ERROR\r\n'],
+    [`ms ${WILD} 1 b k\r\n1`, `ms ${WILD} 1 b\r\n1\r\n`, 'HD\r\n', `HD k${WILD} b\r\n`],
+    // What means nothing to ms is left out: older ones count flags, and lose the data.
+    ['ms a 1 v t h l u J5 D1 x s c\r\n1', 'ms a 1 s c\r\n1\r\n', 'HD c1\r\n', 'HD c1\r\n'],
+    // A NUL would end the line of an older memcached.
+    ['mg a\0 v k', 'mg YQA= b v k\r\n', 'VA 1 kYQA= b\r\n1\r\n', 'VA 1 kYQA= b\r\n1\r\n'],
+    ['get a\0', 'mg YQA= b v f c\r\n', 'VA 1 f7 c9\r\n1\r\n', 'VALUE a\0 7 1\r\n1\r\nEND\r\n'],
+    ['gets a\0', 'mg YQA= b v f c\r\n', 'VA 1 f7 c9\r\n1\r\n', 'VALUE a\0 7 1 9\r\n1\r\nEND\r\n'],
+    ['gat 5 a\0', 'mg YQA= b v f c T5\r\n', 'EN\r\n', 'END\r\n'],
+    ['set a\0 7 -1 1\r\n1', 'ms YQA= 1 b c F7 T-1\r\n1\r\n', 'HD c5\r\n', 'STORED\r\n'],
+    ['add a\0 0 0 1\r\n1', 'ms YQA= 1 b c F0 T0 ME\r\n1\r\n', 'NS c5\r\n', 'NOT_STORED\r\n'],
+    ['cas a\0 0 0 1 9\r\n1', 'ms YQA= 1 b c F0 T0 C9\r\n1\r\n', 'EX\r\n', 'EXISTS\r\n'],
+    ['delete a\0', 'md YQA= b\r\n', 'NF\r\n', 'NOT_FOUND\r\n'],
+    ['delete a\0', 'md YQA= b\r\n', 'HD\r\n', 'DELETED\r\n'],
+    ['decr a\0 5', 'ma YQA= b v c D5 MD\r\n', 'VA 1 c2\r\n7\r\n', '7\r\n'],
+    ['touch a\0 5', 'mg YQA= b f c T5\r\n', 'HD f0 c2\r\n', 'TOUCHED\r\n'],
+    ['touch a\0 5', 'mg YQA= b f c T5\r\n', 'EN\r\n', 'NOT_FOUND\r\n'],
   ]
 
   test.each(asked)('%j', (send, forwarded, answer, expected) => {
@@ -80,6 +95,8 @@ describe('meta requests', () => {
       ['md a', 'STORED\r\n'],
       ['ma a', '5\r\n'],
       ['me a', 'HD\r\n'],
+      ['ms a 1\r\n1', 'ERROR\r\n'],
+      ['set a 0 0 1\r\n1', 'ERROR\r\n'],
       ['get a', 'VA 1\r\n1\r\n'],
       ['get a', 'EN\r\n'],
     ]
@@ -124,6 +141,16 @@ describe('meta requests', () => {
     turn()
     expect(router.link(0).requests).toBe('')
     expect(client.reply).toBe('CLIENT_ERROR bad command line format\r\nMN\r\n')
+  })
+
+  test('one with a NUL that is too long for base64 is refused', () => {
+    const router = makeRouter()
+    const client = router.connect()
+    const key = `\0${'a'.repeat(186)}`
+    client.send(`get ${key}\r\nset ${key} 0 0 1\r\n1\r\nmg ${key}\r\nms ${key} 1\r\n1\r\n`)
+    turn()
+    expect(router.link(0).requests).toBe('')
+    expect(client.reply).toBe('CLIENT_ERROR bad command line format\r\n'.repeat(4))
   })
 
   test('too large for every node: the old value goes first', () => {
