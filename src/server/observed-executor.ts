@@ -84,7 +84,7 @@ export class ObservedExecutor implements Executor {
     const sink = this.#inner.openValue(session, request)
     if (sink === undefined || !this.#watch.isWatched) return sink
     return {
-      fill: (position, bytes, at, length) => sink.fill(position, bytes, at, length),
+      fill: (bytes, at, length) => sink.fill(bytes, at, length),
       commit: whole => {
         this.#lookUp(session, whole)
         sink.commit(whole)

@@ -12,9 +12,9 @@ import type { Session } from '../session/session.ts'
 import { StagedValue } from '../session/staged-value.ts'
 import { ClassCounter, type ClassTally } from '../store/class-tally.ts'
 import { emptyPut, isAppend, Miss, Outcome, type Put, PutMode } from '../store/put.ts'
-import { NO_SEGMENT } from '../store/segments.ts'
 import { LimitOutcome, type MemoryLimit } from '../store/memory-limit.ts'
 import type { Store } from '../store/store.ts'
+import type { Upload } from '../store/uploads.ts'
 import { countOrCreate } from './create-number.ts'
 import { absoluteExptime } from './exptime.ts'
 import { MetaExecutor } from './meta-executor.ts'
@@ -185,13 +185,13 @@ export class StoreExecutor implements Executor {
       // What is joined to something has no place of its own: it is kept until it is whole.
       return StagedValue.open(session, request, whole => this.execute(session, whole))
     }
-    const head = this.#store.openLarge(put)
-    return head === NO_SEGMENT ? undefined : new LargeValueSink(this, session, head)
+    const upload = this.#store.uploads.open(put)
+    return upload && new LargeValueSink(this, session, upload)
   }
 
-  /** @internal A large value is whole in its private chain. */
-  commitLarge(session: Session, request: Request, head: number): void {
-    this.#finishPut(session, request, this.#store.linkLarge(this.#toPut(request), head))
+  /** @internal A large value is whole. */
+  commitLarge(session: Session, request: Request, upload: Upload): void {
+    this.#finishPut(session, request, this.#store.uploads.link(this.#toPut(request), upload))
   }
 
   /** @internal Fills a private chain. */

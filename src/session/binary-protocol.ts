@@ -61,7 +61,11 @@ export class BinaryProtocol {
         this.#session.tookUp(end - position)
       } else if (this.#state === State.value) {
         position = this.#value.fill(bytes, position, end)
-        if (this.#value.isWhole) {
+        if (this.#value.isLost) {
+          this.#state = State.header
+          this.#session.executor.refuse(this.#session, this.#request, Status.noMemory)
+          this.#swallow(position, this.#value.rest)
+        } else if (this.#value.isWhole) {
           this.#state = State.header
           this.#value.commit(this.#request)
         }

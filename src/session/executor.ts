@@ -10,7 +10,8 @@ import type { Session } from './session.ts'
 
 /** Where a value goes that is too large to wait for in a buffer. */
 export interface ValueSink {
-  fill(position: number, bytes: Uint8Array, at: number, length: number): void
+  /** The next bytes of it. False: there is no memory for them, and the sink is done with. */
+  fill(bytes: Uint8Array, at: number, length: number): boolean
   /** The value is whole and its end was right: store it and answer. */
   commit(request: Request): void
   abandon(): void

@@ -20,6 +20,7 @@ export class IncomingValue {
   #size = 0
   #tailSize = 0
   #received = 0
+  #isLost = false
 
   constructor(session: Session) {
     this.#session = session
@@ -30,6 +31,7 @@ export class IncomingValue {
     this.#size = request.valueSize
     this.#tailSize = tailSize
     this.#received = 0
+    this.#isLost = false
     const key = copyOf(request.key, request.keyAt, request.keySize)
     request.key = key
     request.keyAt = 0
@@ -42,13 +44,16 @@ export class IncomingValue {
     return this.#staged !== undefined
   }
 
-  /** Takes what belongs to the value; returns the offset behind it. */
+  /**
+   * Takes what belongs to the value; returns the offset behind it. Afterwards it may be lost: then
+   * there was no memory for it, and the `rest` of it is to be swallowed.
+   */
   fill(bytes: Uint8Array, at: number, end: number): number {
     const ofValue = Math.min(end - at, Math.max(0, this.#size - this.#received))
     if (ofValue > 0) {
-      if (this.#staged) copyBytes(this.#staged, this.#received, bytes, at, ofValue)
-      else this.#fillSink(bytes, at, ofValue)
       this.#received += ofValue
+      if (this.#staged) copyBytes(this.#staged, this.#received - ofValue, bytes, at, ofValue)
+      else if (!this.#fillSink(bytes, at, ofValue)) return at + ofValue
     }
     let next = at + ofValue
     while (next < end && !this.isWhole) {
@@ -60,7 +65,16 @@ export class IncomingValue {
   }
 
   get isWhole(): boolean {
-    return this.#received === this.#size + this.#tailSize
+    return this.rest === 0
+  }
+
+  get isLost(): boolean {
+    return this.#isLost
+  }
+
+  /** Bytes still to come, those behind the value included. */
+  get rest(): number {
+    return this.#size + this.#tailSize - this.#received
   }
 
   get endsInCrlf(): boolean {
@@ -83,9 +97,15 @@ export class IncomingValue {
     this.abandon()
   }
 
-  #fillSink(bytes: Uint8Array, at: number, length: number): void {
-    this.#sink!.fill(this.#received, bytes, at, length)
-    this.#noteProgress()
+  #fillSink(bytes: Uint8Array, at: number, length: number): boolean {
+    if (this.#sink!.fill(bytes, at, length)) {
+      this.#noteProgress()
+      return true
+    }
+    this.#sink = undefined
+    this.#isLost = true
+    this.#session.services.stalled.remove(this.#session)
+    return false
   }
 
   /** Memory is taken for the whole value: a peer that stops sending may not keep it. */

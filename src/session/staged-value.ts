@@ -14,6 +14,7 @@ export class StagedValue implements ValueSink {
   readonly #session: Session
   readonly #bytes: Uint8Array
   readonly #forward: (request: Request) => void
+  #received = 0
 
   private constructor(session: Session, bytes: Uint8Array, forward: (request: Request) => void) {
     this.#session = session
@@ -30,8 +31,10 @@ export class StagedValue implements ValueSink {
     return bytes && new StagedValue(session, bytes, forward)
   }
 
-  fill(position: number, bytes: Uint8Array, at: number, length: number): void {
-    copyBytes(this.#bytes, position, bytes, at, length)
+  fill(bytes: Uint8Array, at: number, length: number): boolean {
+    copyBytes(this.#bytes, this.#received, bytes, at, length)
+    this.#received += length
+    return true
   }
 
   commit(request: Request): void {

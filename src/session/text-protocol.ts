@@ -66,7 +66,8 @@ export class TextProtocol {
         this.#session.tookUp(end - position)
       } else if (this.#state === State.value) {
         position = this.#value.fill(bytes, position, end)
-        if (this.#value.isWhole) this.#finishValue()
+        if (this.#value.isLost) this.#loseValue()
+        else if (this.#value.isWhole) this.#finishValue()
       } else {
         const size = Math.min(this.#toSwallow, end - position)
         this.#toSwallow -= size
@@ -285,6 +286,13 @@ export class TextProtocol {
     this.#toSwallow = this.#request.valueSize + 2
     this.#state = State.swallow
     return valueAt
+  }
+
+  /** There is no memory for the rest of a value: answered at once, as if it had never begun. */
+  #loseValue(): void {
+    this.#session.executor.refuse(this.#session, this.#request, Status.noMemory)
+    this.#toSwallow = this.#value.rest
+    this.#state = State.swallow
   }
 
   #finishValue(): void {

@@ -163,6 +163,6 @@ function watchSegments(store: Store, held: Held): void {
   }
   before(segments, ['reserve', 'openNext', 'takeOldest', 'takeMore', 'takeForIndex'], holdsNoBucket)
   before(segments, ['startReclaiming', 'freeDead', 'sealOpen', 'putBack'], holdsNoBucket)
-  before(largeSegments, ['take'], holdsNoBucket)
+  before(largeSegments, ['promise', 'take'], holdsNoBucket)
   before(supply, ['takeAway'], holdsNoBucket)
 }

@@ -30,6 +30,8 @@ import { Part } from './ttl-buckets.ts'
 /** The measure's range: the largest item, read once, to the smallest, read most. */
 const MEASURE_MIN = -17
 const MEASURE_MAX = 8
+/** Segments that one piece of a large value empties in vain, before one goes with all in it. */
+const LARGE_PATIENCE = 3
 
 export class Eviction {
   readonly #store: Store
@@ -73,13 +75,16 @@ export class Eviction {
     if (supply.inHand >= supply.wanted) this.#evictSome()
   }
 
-  /** Segments for a large value: the head, or NO_SEGMENT. */
-  large(count: number): number {
-    const { largeSegments } = this.#store
-    for (;;) {
-      const head = largeSegments.take(count)
-      if (head !== NO_SEGMENT) return head
-      if (!largeSegments.mayTake(count)) return NO_SEGMENT
+  /**
+   * The next segment of a private value (LargeSegments.take), or NO_SEGMENT. After some segments
+   * emptied in vain whole ones go: what it takes is bounded, for such values need many.
+   */
+  large(last: number): number {
+    for (let vain = 0; ; vain += 1) {
+      const segment = this.#store.largeSegments.take(last)
+      if (segment !== NO_SEGMENT) return segment
+      if (vain === LARGE_PATIENCE) this.#isMainsTurn = true
+      if (vain >= LARGE_PATIENCE) this.#inVain = Math.max(this.#inVain, this.#settings.patience)
       if (!this.#makeRoom()) return NO_SEGMENT
     }
   }

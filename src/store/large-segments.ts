@@ -35,47 +35,62 @@ export class LargeSegments {
   }
 
   /**
-   * Whether private values may take `count` segments more: half of all, or one alone whatever can
-   * be emptied. Nothing is evicted for what would not fit even then.
+   * Whether `count` segments more may be promised to a private value: half of all, or to one alone
+   * whatever can be emptied. Nothing is evicted for what would not fit even then.
    */
   mayTake(count: number): boolean {
     const words = this.#words
-    const taken = words[SuperWord.privateCount]!
+    const promised = words[SuperWord.privateCount]!
     const all = words[SuperWord.wantedCount]!
     const ofIndex =
       Math.ceil(words[SuperWord.bucketCount]! / this.#bucketsPerSegment) +
       words[SuperWord.overflowSegments]!
     const kept = RESERVE_SEGMENTS + ofIndex + Atomics.load(words, SuperWord.pinnedCount)
-    return taken + count <= all - kept && (taken === 0 || taken + count <= all / 2)
+    const total = promised + count
+    return total <= all - kept && (promised === 0 || total <= all / 2)
   }
 
   /**
-   * `count` segments for one value, private to the caller: the head, or NO_SEGMENT. The caller
-   * evicts and tries again, as long as `mayTake`.
+   * All that a value will need is promised before any of it is taken: two values that each hold a
+   * part of memory and wait for the other's cannot come about. False: it may not have as much.
    */
-  take(count: number): number {
+  promise(count: number): boolean {
     this.#locks.lock(SuperWord.segmentLock)
-    try {
-      if (!this.mayTake(count)) return NO_SEGMENT
-      this.#segments.supply.growLocked(RESERVE_SEGMENTS + count)
-      if (this.#segments.freeCount < RESERVE_SEGMENTS + count) return NO_SEGMENT
-      this.#words[SuperWord.privateCount] = this.#words[SuperWord.privateCount]! + count
-      let head = NO_SEGMENT
-      for (let i = count - 1; i >= 0; i -= 1) {
-        const segment = this.#lists.popFree(i === 0 ? SegmentState.large : SegmentState.body)
-        this.#words[this.#lists.meta(segment) + BODY] = head + 1
-        head = segment
-      }
-      return head
-    } finally {
-      this.#locks.unlock(SuperWord.segmentLock)
-    }
+    const may = this.mayTake(count)
+    if (may) this.#addPromised(count)
+    this.#locks.unlock(SuperWord.segmentLock)
+    return may
   }
 
-  /** A value becomes visible to eviction. Caller holds the item's bucket lock. */
-  queue(head: number, chain: number): void {
+  /** Gives back a promise of which nothing was taken. */
+  forget(count: number): void {
     this.#locks.lock(SuperWord.segmentLock)
-    this.#leavePrivate(head)
+    this.#addPromised(-count)
+    this.#locks.unlock(SuperWord.segmentLock)
+  }
+
+  /**
+   * The next segment of a private value, behind its `last` one (NO_SEGMENT: its head), or
+   * NO_SEGMENT: the caller makes room and tries again.
+   */
+  take(last: number): number {
+    this.#locks.lock(SuperWord.segmentLock)
+    this.#segments.supply.growLocked(RESERVE_SEGMENTS + 1)
+    const may = this.#segments.freeCount > RESERVE_SEGMENTS
+    const state = last === NO_SEGMENT ? SegmentState.large : SegmentState.body
+    const segment = may ? this.#lists.popFree(state) : NO_SEGMENT
+    if (may && last !== NO_SEGMENT) this.#words[this.#lists.meta(last) + BODY] = segment + 1
+    this.#locks.unlock(SuperWord.segmentLock)
+    return segment
+  }
+
+  /**
+   * A value becomes visible to eviction. Caller holds the item's bucket lock. `promised`: as was
+   * told to `promise`, here and below.
+   */
+  queue(head: number, chain: number, promised: number): void {
+    this.#locks.lock(SuperWord.segmentLock)
+    this.#addPromised(-promised)
     // One live item, so that no sweep of dead segments takes it: only its release frees it.
     this.#words[this.#lists.meta(head) + LIVE_ITEMS] = 1
     this.#assignAll(head, chain)
@@ -84,9 +99,9 @@ export class LargeSegments {
   }
 
   /** Frees a value that was never linked. */
-  drop(head: number): void {
+  drop(head: number, promised: number): void {
     this.#locks.lock(SuperWord.segmentLock)
-    this.#leavePrivate(head)
+    this.#addPromised(-promised)
     this.#free(head)
     this.#locks.unlock(SuperWord.segmentLock)
   }
@@ -185,8 +200,7 @@ export class LargeSegments {
     return length
   }
 
-  #leavePrivate(head: number): void {
-    const left = this.#words[SuperWord.privateCount]! - this.#length(head)
-    this.#words[SuperWord.privateCount] = left
+  #addPromised(count: number): void {
+    this.#words[SuperWord.privateCount] = this.#words[SuperWord.privateCount]! + count
   }
 }

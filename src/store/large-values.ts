@@ -4,7 +4,8 @@
  *
  *   head:  [header · size · key · value …]  ──▶  [value …]  ──▶  [value … (rest unused)]
  *
- * It is private to its writer until it is linked, and immutable from then on; readers pin it.
+ * It is private to its writer until it is linked (uploads.ts), and immutable from then on; readers
+ * pin it.
  */
 import { copyBytes } from '../base/bytes.ts'
 import type { Items } from './items.ts'
@@ -45,26 +46,8 @@ export class LargeValues {
     return this.#segments.segmentOf(item)
   }
 
-  /** Puts `length` bytes at `position` of the value. Only its writer, before it is linked. */
-  fill(head: number, position: number, source: Uint8Array, at: number, length: number): void {
-    this.#eachSpan(head, position, length, (spanAt, done, size) => {
-      copyBytes(this.#bytes, spanAt, source, at + done, size)
-    })
-  }
-
   /** Copies `length` bytes from `position` of the value. Caller has it pinned. */
   read(head: number, position: number, target: Uint8Array, at: number, length: number): void {
-    this.#eachSpan(head, position, length, (spanAt, done, size) => {
-      copyBytes(target, at + done, this.#bytes, spanAt, size)
-    })
-  }
-
-  #eachSpan(
-    head: number,
-    position: number,
-    length: number,
-    visit: (spanAt: number, done: number, size: number) => void,
-  ): void {
     let segment = head
     const item = this.#segments.firstWord(head)
     let offset = this.#items.valueAt(item) - item * 4 + position
@@ -74,7 +57,13 @@ export class LargeValues {
     }
     for (let done = 0; done < length && segment !== NO_SEGMENT; ) {
       const size = Math.min(length - done, this.#segmentBytes - offset)
-      visit(this.#segments.firstWord(segment) * 4 + offset, done, size)
+      copyBytes(
+        target,
+        at + done,
+        this.#bytes,
+        this.#segments.firstWord(segment) * 4 + offset,
+        size,
+      )
       done += size
       offset = 0
       segment = this.#large.next(segment)

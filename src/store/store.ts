@@ -22,12 +22,13 @@ import { LargeValues } from './large-values.ts'
 import { BUCKET_BYTES, type Layout, SuperWord } from './layout.ts'
 import { Locks } from './locks.ts'
 import type { Region } from './region.ts'
-import { NO_SEGMENT, Segments } from './segments.ts'
+import { Segments } from './segments.ts'
 import { Tally } from './tally.ts'
 import { Part, TtlBuckets } from './ttl-buckets.ts'
 import { isAppend, Miss, Outcome, type Put, PutMode, type StoreOptions } from './put.ts'
 import { REWRITE } from './put.ts'
 import { addTo, concat, isUnchanged, type Original } from './read-modify-write.ts'
+import { Uploads } from './uploads.ts'
 
 /** Reads that are counted one by one. */
 const FREQUENCY_EXACT = 16
@@ -37,6 +38,7 @@ export class Store {
   now = 0
   readonly items: Items
   readonly large: LargeValues
+  readonly uploads: Uploads
   readonly segments: Segments
   readonly largeSegments: LargeSegments
   readonly ttlBuckets: TtlBuckets
@@ -95,6 +97,7 @@ export class Store {
     this.#hash = seededHash(words)
     this.#growHash = seededHash(words)
     this.#eviction = new Eviction(this, seededHash(words), options)
+    this.uploads = new Uploads(this, this.#eviction)
     if (options.checked) watch(this, words)
   }
 
@@ -183,42 +186,19 @@ export class Store {
       if (verdict !== Outcome.stored) return verdict
     }
     if (put.valueSize > INLINE_VALUE_MAX) {
-      const head = this.openLarge(put)
-      if (head === NO_SEGMENT) return this.#outOfMemory(put)
-      this.large.fill(head, 0, put.value, put.valueAt, put.valueSize)
-      return this.linkLarge(put, head)
+      const outcome = this.uploads.put(put)
+      return outcome === Outcome.noMemory ? this.#outOfMemory(put) : outcome
     }
     growIndex(this.index, this.#eviction, this.#growHash)
     this.#eviction.workAhead()
     const size = this.items.inlineWords(put.keySize, put.valueSize, put.clientFlags)
     const item = this.#reserve(size, this.#probation(put.exptime))
     if (item === 0) return this.#outOfMemory(put)
-    this.#writeItem(item, put)
+    this.writeItem(item, put)
     copyBytes(this.bytes, this.items.valueAt(item), put.value, put.valueAt, put.valueSize)
-    const outcome = this.#link(put, item, size)
+    const outcome = this.link(put, item, size)
     this.segments.leave(item)
     return outcome
-  }
-
-  /**
-   * A private chain for a large value (`valueSize` over INLINE_VALUE_MAX) that is still to come:
-   * its head, or NO_SEGMENT when memory is short. Ends in `linkLarge` or `abandonLarge`.
-   */
-  openLarge(put: Put): number {
-    const head = this.#eviction.large(this.large.segmentsFor(put.keySize, put.valueSize))
-    if (head !== NO_SEGMENT) this.#writeItem(this.segments.firstWord(head), put)
-    return head
-  }
-
-  linkLarge(put: Put, head: number): Outcome {
-    const item = this.segments.firstWord(head)
-    const outcome = this.#link(put, item, 0)
-    if (outcome !== Outcome.stored) this.largeSegments.drop(head)
-    return outcome
-  }
-
-  abandonLarge(head: number): void {
-    this.largeSegments.drop(head)
   }
 
   /**
@@ -328,13 +308,14 @@ export class Store {
     return this.ttlBuckets.chainOf(Part.probation, exptime, this.now)
   }
 
-  #writeItem(item: number, put: Put): void {
+  /** @internal All of a new item but its value and what it gets when it is linked. */
+  writeItem(item: number, put: Put): void {
     this.items.write(item, put, put.exptime, this.now)
     copyBytes(this.bytes, this.items.keyAt(item), put.key, put.keyAt, put.keySize)
   }
 
-  /** `size`: words of an inline item, 0 for a large one. */
-  #link(put: Put, item: number, size: number): Outcome {
+  /** @internal `size`: words of an inline item, 0 for a large one. */
+  link(put: Put, item: number, size: number): Outcome {
     const found = this.find(put.key, put.keyAt, put.keySize)
     let verdict = this.#judge(put, found)
     if (verdict === Outcome.stored) {
@@ -357,7 +338,7 @@ export class Store {
     this.index.set(this.#slot, this.#hash, item)
     const exptime = this.items.exptime(item)
     if (size > 0) this.segments.addLive(item, size)
-    else this.largeSegments.queue(this.large.headOf(item), this.#probation(exptime))
+    else this.uploads.queue(item, this.#probation(exptime))
     this.segments.noteExptime(item, exptime)
     this.tally.linked(this.items, item)
     return true

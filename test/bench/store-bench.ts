@@ -13,6 +13,7 @@ import {
   newPut,
   newStore,
   PAUSE_MS,
+  VALUE_SIZE,
   type StoreOperation,
   type StoreTask,
   type StoreTiming,
@@ -28,7 +29,7 @@ Nanoseconds an operation on the store alone, 16-byte keys and 100-byte values.
   --keys N           how many there are (400000)
   --operations N     of each thread in one measurement (1000000)
   --rounds N         how many times each is measured (3)
-  --only A,B         of hit, miss, set, delete, incr, aside (all)
+  --only A,B         of hit, miss, set, delete, incr, aside, upload (all)
   --json             one JSON object instead of tables
   --help
 `
@@ -49,17 +50,24 @@ interface Measured {
   readonly timings: readonly StoreTiming[]
 }
 
-interface Row {
+interface Subject {
   readonly operation: StoreOperation
   readonly keys: KeyChoice
+  readonly valueSize: number
+}
+
+interface Row extends Subject {
   readonly one: readonly Measured[]
   readonly shared: readonly Measured[]
   readonly own: readonly Measured[]
 }
 
 const MIB = 1024 * 1024
-const OPERATIONS = ['hit', 'miss', 'set', 'delete', 'incr', 'aside'] as const
+const OPERATIONS = ['hit', 'miss', 'set', 'delete', 'incr', 'aside', 'upload'] as const
 const COUNTER_SIZE = 20
+const UPLOAD_SIZES = [MIB - 1024, 8 * MIB - 1024] as const
+/** What uploads of one measurement come to, in times of all memory. */
+const UPLOADED_MEMORIES = 2
 /** At least what an item takes, index included. */
 const ITEM_BYTES = 145
 const SEED = Uint32Array.of(1, 2, 3, 4)
@@ -107,37 +115,48 @@ function operationNamed(name: string): StoreOperation {
 
 /**
  * New memory with every key in it: `k…` with values, or `n…` with numbers for `incr`. For `aside`
- * it is full, of keys that nobody asks for, so that every put has room to be made for it.
+ * and `upload` it is full, so that every put has room to be made for it: of keys that nobody asks
+ * for, or of keys that all have been read.
  */
 function refill(region: Region, layout: Layout, operation: StoreOperation, keys: number): void {
   region.bytes.fill(0, 0, layout.totalBytes)
   Store.format(region, layout, SEED)
   const store = newStore(region, layout)
-  if (operation === 'aside') keys = Math.floor(layout.totalBytes / ITEM_BYTES)
+  const isFull = operation === 'aside' || operation === 'upload'
+  if (isFull) keys = Math.floor(layout.totalBytes / ITEM_BYTES)
   const put = operation === 'incr' ? newPut(COUNTER_SIZE - 1) : newPut()
   for (let id = 0; id < keys; id += 1) {
     writeKey(put.key, operation === 'incr' ? 'n' : 'k', id)
     store.put(put)
+    if (operation === 'upload') readOne(store, put.key)
   }
+}
+
+function readOne(store: Store, key: Uint8Array): void {
+  const item = store.find(key, 0, key.length)
+  if (item !== 0) store.noteRead(item)
+  store.unlock()
 }
 
 /** One measurement: as many threads as there are regions named, a region named twice is shared. */
 async function measure(
   regions: readonly Region[],
   layout: Layout,
-  operation: StoreOperation,
-  keys: KeyChoice,
+  { operation, keys, valueSize }: Subject,
   options: Options,
 ): Promise<Measured> {
   for (const region of new Set(regions)) refill(region, layout, operation, options.keys)
   const gate = new SharedArrayBuffer(8)
   const threads = regions.length
-  const isDelete = operation === 'delete'
-  const operations = isDelete ? Math.floor(options.keys / threads) : options.operations
+  let { operations } = options
+  if (operation === 'delete') operations = Math.floor(options.keys / threads)
+  if (operation === 'upload') {
+    operations = Math.ceil((UPLOADED_MEMORIES * layout.totalBytes) / valueSize / threads)
+  }
   const running = regions.map((region, thread) => {
     const { handle } = region
     const task = { handle, layout, operation, keys, thread, threads, operations, gate }
-    return timingOf({ ...task, keyCount: options.keys })
+    return timingOf({ ...task, valueSize, keyCount: options.keys })
   })
   await release(gate, threads, running)
   const timings = await Promise.all(running)
@@ -180,8 +199,7 @@ async function release(
 }
 
 async function measureRow(
-  operation: StoreOperation,
-  keys: KeyChoice,
+  subject: Subject,
   regions: readonly [Region, Region],
   layout: Layout,
   options: Options,
@@ -191,12 +209,24 @@ async function measureRow(
   const own: Measured[] = []
   const shared: Measured[] = []
   for (let round = 0; round < options.rounds; round += 1) {
-    one.push(await measure([a], layout, operation, keys, options))
-    own.push(await measure([a, b], layout, operation, keys, options))
-    shared.push(await measure([a, a], layout, operation, keys, options))
+    one.push(await measure([a], layout, subject, options))
+    own.push(await measure([a, b], layout, subject, options))
+    shared.push(await measure([a, a], layout, subject, options))
   }
-  process.stderr.write(`${operation} ${keys}\n`)
-  return { operation, keys, one, own, shared }
+  process.stderr.write(`${nameOf(subject)} ${subject.keys}\n`)
+  return { ...subject, one, own, shared }
+}
+
+function nameOf({ operation, valueSize }: Subject): string {
+  return operation === 'upload' ? `upload ${Math.ceil(valueSize / MIB)} MiB` : operation
+}
+
+/** Each key can be deleted once: there is no popular one. Of large values the size counts. */
+function subjectsOf(operation: StoreOperation): Subject[] {
+  const sizes = operation === 'upload' ? UPLOAD_SIZES : [VALUE_SIZE]
+  const isOnce = operation === 'upload' || operation === 'delete'
+  const choices: KeyChoice[] = isOnce ? ['disjoint'] : ['disjoint', 'zipf']
+  return sizes.flatMap(valueSize => choices.map(keys => ({ operation, keys, valueSize })))
 }
 
 function format(rows: readonly Row[]): string {
@@ -210,9 +240,9 @@ function format(rows: readonly Row[]): string {
     'lock held, per million',
     '% of time waiting for locks',
   ]
-  const cells = rows.map(({ operation, keys, one, shared, own }) => [
-    operation,
-    keys,
+  const cells = rows.map(({ one, shared, own, ...subject }) => [
+    nameOf(subject),
+    subject.keys,
     formatSpread(spread(nanoseconds(one)), 0),
     median(nanoseconds(shared)).toFixed(0),
     median(nanoseconds(own)).toFixed(0),
@@ -221,17 +251,22 @@ function format(rows: readonly Row[]): string {
     median(shared.map(measured => measured.waitedPercent)).toFixed(1),
   ])
   const tables = [formatColumns([heading, ...cells])]
-  for (const row of rows) if (row.operation === 'aside') tables.push(formatPauses(row))
+  for (const row of rows) {
+    if (row.operation === 'aside' || row.operation === 'upload') tables.push(formatPauses(row))
+  }
   return tables.join('\n\n')
 }
 
-/** Puts that took long: eviction, and at times somebody else's turn on the CPU. */
+/**
+ * Puts, and pieces of large ones, that took long: eviction, and at times somebody else's turn on
+ * the CPU.
+ */
 function formatPauses(row: Row): string {
   const timings = [...row.one, ...row.shared].flatMap(measured => measured.timings)
   const wall = timings.flatMap(timing => timing.pauses)
   const cpu = timings.flatMap(timing => timing.cpuPauses).filter(pause => pause > PAUSE_MS)
   return formatColumns([
-    [`puts, ${row.keys}, ms over`, ...PAUSE_STEPS_MS.map(String), 'worst'],
+    [`${nameOf(row)}, ${row.keys}, ms over`, ...PAUSE_STEPS_MS.map(String), 'worst'],
     ['by the wall clock', ...countsOf(wall), worstOf(wall)],
     ['by CPU time', ...countsOf(cpu), worstOf(cpu)],
   ])
@@ -266,10 +301,8 @@ async function main(): Promise<void> {
   ] as const
   const rows: Row[] = []
   for (const operation of options.only) {
-    // Each key can be deleted once: there is no popular one.
-    const choices: KeyChoice[] = operation === 'delete' ? ['disjoint'] : ['disjoint', 'zipf']
-    for (const keys of choices) {
-      rows.push(await measureRow(operation, keys, regions, layout, options))
+    for (const subject of subjectsOf(operation)) {
+      rows.push(await measureRow(subject, regions, layout, options))
     }
   }
   process.stdout.write(`${options.json ? JSON.stringify(rows, null, 2) : format(rows)}\n`)

@@ -11,8 +11,9 @@ import type { Layout } from '../../src/store/layout.ts'
 import { Outcome, type Put, PutMode, STORE_COUNTERS } from '../../src/store/put.ts'
 import { openRegion, type Region, type RegionHandle } from '../../src/store/region.ts'
 import { Store } from '../../src/store/store.ts'
+import type { Upload } from '../../src/store/uploads.ts'
 
-export type StoreOperation = 'hit' | 'miss' | 'set' | 'delete' | 'incr' | 'aside'
+export type StoreOperation = 'hit' | 'miss' | 'set' | 'delete' | 'incr' | 'aside' | 'upload'
 export type KeyChoice = 'disjoint' | 'zipf'
 
 export interface StoreTask {
@@ -24,6 +25,8 @@ export interface StoreTask {
   readonly threads: number
   readonly keyCount: number
   readonly operations: number
+  /** Of a value, in bytes. */
+  readonly valueSize: number
   /** Two words: threads that are ready, and 1 once they may go. */
   readonly gate: SharedArrayBuffer
 }
@@ -46,6 +49,8 @@ export const PAUSE_MS = 1
 const NOW = 1_700_000_000
 const ORDER_LENGTH = 1 << 18
 const WARMUP = 50_000
+/** What a transport reads at once. */
+const PIECE_BYTES = 16 * 1024
 const ZIPF_EXPONENT = 0.99
 // include/uapi/linux/time.h
 const CLOCK_THREAD_CPUTIME_ID = 3
@@ -136,9 +141,17 @@ class StoreThread {
     this.#store = store
     this.#task = task
     this.#order = orderOf(task)
-    this.#put = newPut()
+    this.#put = newPut(task.valueSize)
     this.#keys = new Uint8Array(this.#order.length * KEY_SIZE)
-    const prefix = { hit: 'k', miss: 'm', set: 'k', delete: 'k', incr: 'n', aside: 'a' }
+    const prefix = {
+      hit: 'k',
+      miss: 'm',
+      set: 'k',
+      delete: 'k',
+      incr: 'n',
+      aside: 'a',
+      upload: 'u',
+    }
     for (const [at, id] of this.#order.entries()) {
       writeKey(this.#keys.subarray(at * KEY_SIZE), prefix[task.operation], id)
     }
@@ -166,7 +179,9 @@ class StoreThread {
       case 'aside':
         // Every fifth key is a new one, so that there is always something to evict.
         if (i % 5 === 0) this.#renew(keyAt)
-        return this.#get(keyAt) || this.#timedSet(keyAt)
+        return this.#get(keyAt) || this.#timed(() => this.#set(keyAt))
+      case 'upload':
+        return this.#upload(keyAt)
     }
   }
 
@@ -188,10 +203,30 @@ class StoreThread {
     return this.#store.put(this.#put) === Outcome.stored
   }
 
-  #timedSet(keyAt: number): boolean {
+  /** A value too large to be kept until it is whole, piece by piece as from a socket. */
+  #upload(keyAt: number): boolean {
+    const { uploads } = this.#store
+    const put = this.#put
+    put.key = this.#keys
+    put.keyAt = keyAt
+    let upload: Upload | undefined
+    this.#timed(() => {
+      upload = uploads.open(put)
+      return upload !== undefined
+    })
+    if (upload === undefined) return false
+    const begun = upload
+    for (let at = 0; at < put.valueSize; at += PIECE_BYTES) {
+      const size = Math.min(PIECE_BYTES, put.valueSize - at)
+      if (!this.#timed(() => uploads.fill(begun, put.value, at, size))) return false
+    }
+    return this.#timed(() => uploads.link(put, begun) === Outcome.stored)
+  }
+
+  #timed(step: () => boolean): boolean {
     const cpuBefore = this.#cpuMs()
     const before = performance.now()
-    const isStored = this.#set(keyAt)
+    const isStored = step()
     const milliseconds = performance.now() - before
     if (milliseconds <= PAUSE_MS) return isStored
     this.pauses.push(milliseconds)
@@ -231,7 +266,8 @@ function main(task: StoreTask): void {
   const waits = timeWaits(store)
   const thread = new StoreThread(store, task)
   // Deleting twice would measure something else; its code is warm from the first tenth on.
-  if (task.operation !== 'delete') thread.run(WARMUP)
+  if (task.operation === 'upload') thread.run(1)
+  else if (task.operation !== 'delete') thread.run(WARMUP)
   const gate = new Int32Array(task.gate)
   Atomics.add(gate, 0, 1)
   Atomics.notify(gate, 0)

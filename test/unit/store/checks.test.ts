@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { SuperWord } from '../../../src/store/layout.ts'
-import { SegmentState } from '../../../src/store/segments.ts'
+import { NO_SEGMENT, SegmentState } from '../../../src/store/segments.ts'
 import { makeStore, NOW, setOf, type TestStore } from './support.ts'
 
 const KEY = Buffer.from('key')
@@ -102,7 +102,7 @@ describe('without the lock', () => {
     expect(() => store.segments.reserve(7, 0)).toThrow('by who holds a bucket')
     expect(() => store.segments.openNext(7, 0, 0)).toThrow('by who holds a bucket')
     expect(() => store.segments.takeOldest(0, 1)).toThrow('by who holds a bucket')
-    expect(() => store.largeSegments.take(1)).toThrow('by who holds a bucket')
+    expect(() => store.largeSegments.take(NO_SEGMENT)).toThrow('by who holds a bucket')
     store.unlock()
   })
 })

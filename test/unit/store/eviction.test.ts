@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { INLINE_VALUE_MAX, itemSize } from '../../../src/base/item-size.ts'
 import { Outcome, StoreCounter } from '../../../src/store/put.ts'
-import { NO_SEGMENT, SegmentState } from '../../../src/store/segments.ts'
+import { SegmentState } from '../../../src/store/segments.ts'
+import type { Upload } from '../../../src/store/uploads.ts'
 import { makeStore, MIB, putOf, read, setOf, type TestStore, valueOf } from './support.ts'
 
 const GIB = 1024 * MIB
@@ -204,15 +205,15 @@ describe('large values', () => {
     fill(made, 500, () => 20_000)
     const put = putOf('private', '')
     put.valueSize = 100_000
-    const heads: number[] = []
+    const uploads: Upload[] = []
     for (let i = 0; i < 200; i += 1) {
-      const head = store.openLarge(put)
-      if (head !== NO_SEGMENT) heads.push(head)
+      const upload = store.uploads.open(put)
+      if (upload !== undefined) uploads.push(upload)
     }
     const each = store.large.segmentsFor(7, 100_000)
-    expect(heads.length).toBe(Math.floor(layout.segmentCount / 2 / each))
-    for (const head of heads) store.abandonLarge(head)
-    expect(store.openLarge(put)).not.toBe(NO_SEGMENT)
+    expect(uploads.length).toBe(Math.floor(layout.segmentCount / 2 / each))
+    for (const upload of uploads) store.uploads.abandon(upload)
+    expect(store.uploads.open(put)).toBeDefined()
     expect(store.largeSegments.mayTake(layout.segmentCount / 2 - each)).toBe(true)
   })
 
@@ -221,10 +222,9 @@ describe('large values', () => {
     const put = putOf('half', '')
     put.valueSize = 500_000
     for (let i = 0; i < 1000; i += 1) {
-      const head = made.store.openLarge(put)
-      expect(head).not.toBe(NO_SEGMENT)
-      made.store.large.fill(head, 0, valueOf(i, 250_000), 0, 250_000)
-      made.store.abandonLarge(head)
+      const upload = made.store.uploads.open(put)!
+      expect(made.store.uploads.fill(upload, valueOf(i, 250_000), 0, 250_000)).toBe(true)
+      made.store.uploads.abandon(upload)
     }
     expect(made.store.segments.freeCount).toBe(itemSegments(made))
     made.verify()
@@ -234,9 +234,7 @@ describe('large values', () => {
     const made = makeStore()
     setOf(made.store, 'a', 'old')
     const put = putOf('a', valueOf(1, 100_000), { mode: 5, cas: 999n })
-    const head = made.store.openLarge(put)
-    made.store.large.fill(head, 0, put.value, 0, put.valueSize)
-    expect(made.store.linkLarge(put, head)).toBe(Outcome.exists)
+    expect(made.store.uploads.put(put)).toBe(Outcome.exists)
     expect(read(made.store, 'a')!.value.toString()).toBe('old')
     made.verify()
   })

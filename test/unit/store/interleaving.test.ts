@@ -242,12 +242,13 @@ describe('a large value', () => {
     const other = made.another()
     const value = valueOf(9, 300_000)
     const put = putOf('private', value)
-    const head = made.store.openLarge(put)
+    const upload = made.store.uploads.open(put)!
     for (let at = 0; at < value.length; at += 50_000) {
       flood(other, 16_000)
-      made.store.large.fill(head, at, value, at, Math.min(50_000, value.length - at))
+      const size = Math.min(50_000, value.length - at)
+      expect(made.store.uploads.fill(upload, value, at, size)).toBe(true)
     }
-    expect(made.store.linkLarge(put, head)).toBe(Outcome.stored)
+    expect(made.store.uploads.link(put, upload)).toBe(Outcome.stored)
     expect(read(other, 'private')!.value.equals(value)).toBe(true)
     made.verify()
   })

@@ -5,7 +5,7 @@ import { layoutOf } from '../../../src/store/layout.ts'
 import { LimitOutcome, MemoryLimit } from '../../../src/store/memory-limit.ts'
 import { Outcome, StoreCounter } from '../../../src/store/put.ts'
 import { createRegion, type Region } from '../../../src/store/region.ts'
-import { NO_SEGMENT, SegmentState } from '../../../src/store/segments.ts'
+import { SegmentState } from '../../../src/store/segments.ts'
 import { Store } from '../../../src/store/store.ts'
 import { makeStore, MIB, peek, putOf, read, SEED, setOf } from './support.ts'
 import { type TestStore, type TestStoreOptions, valueOf } from './support.ts'
@@ -219,8 +219,8 @@ describe('a lower memory limit', () => {
     expect(store.largeSegments.pin(head)).toBe(true)
     store.unlock()
     const put = putOf('private', valueOf(2, 1_000_000))
-    const own = store.openLarge(put)
-    expect(own).not.toBe(NO_SEGMENT)
+    const own = store.uploads.open(put)!
+    expect(store.uploads.fill(own, put.value, 0, 400_000)).toBe(true)
     fill(store, 20 * MIB)
     made.limit.set(8)
     made.settle()
@@ -228,8 +228,8 @@ describe('a lower memory limit', () => {
     store.large.read(head, 0, copy, 0, copy.length)
     expect(copy.equals(valueOf(1, 1_500_000))).toBe(true)
     store.largeSegments.unpin(head)
-    store.large.fill(own, 0, put.value, 0, put.valueSize)
-    expect(store.linkLarge(put, own)).toBe(Outcome.stored)
+    expect(store.uploads.fill(own, put.value, 400_000, 600_000)).toBe(true)
+    expect(store.uploads.link(put, own)).toBe(Outcome.stored)
     made.settle()
     expect(read(store, 'private')!.value.equals(valueOf(2, 1_000_000))).toBe(true)
     made.verify()

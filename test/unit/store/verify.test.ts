@@ -196,7 +196,7 @@ const damages: readonly Damage[] = [
     made => {
       const put = putOf('private', '')
       put.valueSize = 50_000
-      made.store.openLarge(put)
+      made.store.uploads.open(put)
     },
   ],
   [
