@@ -120,7 +120,7 @@ export default async function runNodeThread(task: DataTask & NodeExtras): Promis
       startedAt: task.startedAt,
       port: task.tcpPort,
       memoryLimitBytes: () => memoryLimit.bytes,
-      indexBytes: () => store.indexBytes,
+      indexBytes: () => store.index.sizeBytes,
       hashPower: () => Math.floor(Math.log2(store.index.bucketCount)),
     },
   })

@@ -1,25 +1,52 @@
-/** The count of cas uniques that all threads share: 64 bits, given out in halves. */
+/**
+ * The count of cas uniques that all threads share: 62 bits, in two words, so that taking one makes
+ * no BigInt. The low word is added to; the high one follows whenever the low one enters another
+ * quarter of its range, and counts these quarters but for its two lowest bits, which the low word
+ * has too:
+ *
+ *   quarters  high of the cas (30 bits) · q q      low word  q q · 30 bits
+ *
+ * Whoever takes one compares these two bits: the count of quarters is right, one behind (whoever
+ * notices moves it on), or one ahead of a thread that was held up since it took its own. Two apart
+ * would be a thread that was held up for 2^30 writes of others.
+ */
+import { assert } from '../base/assert.ts'
 import { SuperWord } from './layout.ts'
 
+const QUARTER_SHIFT = 30
+const QUARTERS = 4
+
 export class CasCounter {
-  readonly #longs: BigUint64Array
-  readonly #scratch = new BigUint64Array(1)
-  readonly #halves = new Uint32Array(this.#scratch.buffer)
+  readonly #words: Uint32Array
+  /** Halves of the cas that was taken last. */
+  low = 0
+  high = 0
 
-  constructor(longs: BigUint64Array) {
-    this.#longs = longs
+  constructor(words: Uint32Array) {
+    this.#words = words
   }
 
-  /** Takes the next one; `low` and `high` are its halves until the one after it is taken. */
+  /** Once, before any other thread starts: the first one is `value` + 1, of 32 bits. */
+  static format(words: Uint32Array, value: number): void {
+    words[SuperWord.casLow] = value
+    words[SuperWord.casQuarters] = value >>> QUARTER_SHIFT
+  }
+
+  /** Takes the next one. */
   take(): void {
-    this.#scratch[0] = Atomics.add(this.#longs, SuperWord.cas / 2, 1n) + 1n
+    const words = this.#words
+    const low = (Atomics.add(words, SuperWord.casLow, 1) + 1) >>> 0
+    const quarters = words[SuperWord.casQuarters]!
+    this.low = low
+    this.high = quarters >>> 2
+    if ((quarters & (QUARTERS - 1)) !== low >>> QUARTER_SHIFT) this.#follow(quarters)
   }
 
-  get low(): number {
-    return this.#halves[0]!
-  }
-
-  get high(): number {
-    return this.#halves[1]!
+  #follow(quarters: number): void {
+    const ahead = ((this.low >>> QUARTER_SHIFT) - quarters) & (QUARTERS - 1)
+    assert(ahead !== 2, 'no thread is held up for 2^30 writes')
+    const own = (quarters + (ahead === 1 ? 1 : -1)) >>> 0
+    if (ahead === 1) Atomics.compareExchange(this.#words, SuperWord.casQuarters, quarters, own)
+    this.high = own >>> 2
   }
 }

@@ -33,7 +33,7 @@ export const CLASS_BLOCK = 24
 export const CLASS_COUNTERS = (SLAB_CLASS_MAX + 1) * CLASS_BLOCK
 
 /** Why an item is unlinked. */
-export const Cause = { replaced: 0, evicted: 1, reclaimed: 2 } as const
+export const Cause = { removed: 0, evicted: 1, reclaimed: 2 } as const
 export type Cause = (typeof Cause)[keyof typeof Cause]
 
 export class ClassTally {
@@ -58,6 +58,22 @@ export class ClassTally {
     const slab = slabClass(size)
     this.#add(slab, ClassCounter.items, 1)
     this.#add(slab, ClassCounter.bytes, size)
+  }
+
+  /** The same as linked and unlinked. */
+  replaced(items: Items, old: number, item: number): void {
+    const oldSize = items.memcachedBytes(old)
+    const size = items.memcachedBytes(item)
+    const oldSlab = slabClass(oldSize)
+    const slab = slabClass(size)
+    if (slab !== oldSlab) {
+      this.#add(oldSlab, ClassCounter.items, -1)
+      this.#add(slab, ClassCounter.items, 1)
+      this.#add(oldSlab, ClassCounter.bytes, -oldSize)
+      this.#add(slab, ClassCounter.bytes, size)
+    } else if (size !== oldSize) {
+      this.#add(slab, ClassCounter.bytes, size - oldSize)
+    }
   }
 
   unlinked(items: Items, item: number, cause: Cause, now: number): void {

@@ -69,9 +69,17 @@ export class HashIndex {
     this.overflow = new OverflowBuckets(region, locks, layout)
   }
 
-  /** Main buckets there are now. */
+  /**
+   * Main buckets there are now. An ordinary read: what it says is looked at again under a lock,
+   * which comes behind the one under which it was last changed.
+   */
   get bucketCount(): number {
-    return Atomics.load(this.#words, SuperWord.bucketCount)
+    return this.#words[SuperWord.bucketCount]!
+  }
+
+  /** What it takes of the store's memory, overflow buckets included. */
+  get sizeBytes(): number {
+    return (this.bucketCount + this.overflow.usedCount) * BUCKET_BYTES
   }
 
   /** Whether there are too many items for the buckets. */

@@ -7,6 +7,11 @@ import { NO_SEGMENT } from './segment-lists.ts'
 /** Two buckets an item catch up with any burst, and stop no put for long. */
 const SPLITS_PER_PUT = 2
 
+/** Whether there is anything to do. */
+export function wantsGrowth({ overflow, wantsGrowth }: HashIndex): boolean {
+  return wantsGrowth || overflow.wantsSegment
+}
+
 /** Caller holds no lock. `hash`: one that nobody else is using. */
 export function growIndex(index: HashIndex, eviction: Eviction, hash: KeyHash): void {
   const takeSegment = () => eviction.indexSegment()

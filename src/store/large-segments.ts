@@ -11,7 +11,7 @@ import type { Locks } from './locks.ts'
 import { MetaWord, NO_SEGMENT, type SegmentLists, SegmentState } from './segment-lists.ts'
 import type { Segments } from './segments.ts'
 
-const { liveItems: LIVE_ITEMS, body: BODY, pins: PINS } = MetaWord
+const { live: LIVE, body: BODY, pins: PINS } = MetaWord
 const UNLINKED = 2 ** 31
 
 export class LargeSegments {
@@ -92,7 +92,7 @@ export class LargeSegments {
     this.#locks.lock(SuperWord.segmentLock)
     this.#addPromised(-promised)
     // One live item, so that no sweep of dead segments takes it: only its release frees it.
-    this.#words[this.#lists.meta(head) + LIVE_ITEMS] = 1
+    this.#words[this.#lists.meta(head) + LIVE] = 1
     this.#assignAll(head, chain)
     this.#lists.enqueue(head)
     this.#locks.unlock(SuperWord.segmentLock)

@@ -9,7 +9,7 @@
  *   segmentsAt    segments of one size, a power of two: of items, and of the index as it grows
  *
  * Superblock, 4-byte words (64-byte lines for what different threads write):
- *   0  cas counter low   1  high                     any thread, atomically
+ *   0  cas counter low   1  quarters (cas-counter.ts) any thread, atomically
  *   2–5  hash seed                                   written once, before any other thread starts
  *   16 segment lock                                  see locks.ts
  *   17 free list head   20 free count               under the segment lock
@@ -30,7 +30,8 @@ import { assert } from '../base/assert.ts'
 import { INLINE_VALUE_MAX } from '../base/item-size.ts'
 
 export const SuperWord = {
-  cas: 0,
+  casLow: 0,
+  casQuarters: 1,
   seed: 2,
   segmentLock: 16,
   freeHead: 17,
@@ -149,5 +150,5 @@ function roundUp(value: number, unit: number): number {
 // Invariants
 assert(SEGMENT_MIN_BYTES >= 2 * INLINE_VALUE_MAX, 'the largest inline item fits a segment')
 assert(META_BYTES % 64 === 0, 'metadata of two segments never share a cache line')
-const { cas, sequence, flushedUpTo } = SuperWord
-assert((cas | sequence | flushedUpTo) % 2 === 0, '64-bit words are aligned')
+const { sequence, flushedUpTo } = SuperWord
+assert((sequence | flushedUpTo) % 2 === 0, '64-bit words are aligned')

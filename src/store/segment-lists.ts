@@ -6,7 +6,7 @@
  *   0 tail    used words (18 bits) · sealed (1) · writers (13)      any thread, compare-and-swap
  *   1 state   SegmentState                                         under the segment lock
  *   2 next    3 previous (id + 1, 0 none)                           under the segment lock
- *   4 live items   5 live words                                     atomically, under a bucket lock
+ *   4 live    live words (17 bits) · live items (15)               atomically, under a bucket lock
  *   6 body    next segment of a large value (id + 1)                while private, then read only
  *   7 pins    readers of a large value; bit 31: unlinked            atomically
  *   8 sequence   the how-manieth segment taken this is (f64, 8–9)  under the segment lock
@@ -24,8 +24,7 @@ export const MetaWord = {
   state: 1,
   next: 2,
   previous: 3,
-  liveItems: 4,
-  liveWords: 5,
+  live: 4,
   body: 6,
   pins: 7,
   sequence: 8,
@@ -37,6 +36,8 @@ const CHAIN_WORDS = 4
 const ChainWord = { open: 0, head: 1, tail: 2, count: 3 } as const
 
 export const Tail = { usedMask: 2 ** 18 - 1, sealed: 2 ** 18, writer: 2 ** 19 } as const
+
+export const Live = { itemsMask: 2 ** 15 - 1, word: 2 ** 15 } as const
 
 export const SegmentState = {
   free: 0,
@@ -83,6 +84,11 @@ export class SegmentLists {
   /** The word that names a chain's open segment. */
   openWord(chain: number): number {
     return SuperWord.chains + chain * CHAIN_WORDS + ChainWord.open
+  }
+
+  /** The segment that a chain is appended to, or NO_SEGMENT; without the lock, of this moment. */
+  open(chain: number): number {
+    return this.#words[SuperWord.chains + chain * CHAIN_WORDS + ChainWord.open]! - 1
   }
 
   /** Oldest segment of a chain, or NO_SEGMENT. */
@@ -160,8 +166,7 @@ export class SegmentLists {
     Atomics.store(words, meta + MetaWord.tail, Tail.sealed)
     this.assign(segment, -1)
     this.setState(segment, SegmentState.free)
-    words[meta + MetaWord.liveItems] = 0
-    words[meta + MetaWord.liveWords] = 0
+    words[meta + MetaWord.live] = 0
     words[meta + MetaWord.body] = 0
     words[meta + MetaWord.pins] = 0
     words[meta + MetaWord.least] = NEVER
@@ -212,8 +217,14 @@ export class SegmentLists {
 }
 
 // Invariants
+const WORDS_MAX = (256 * 1024) / 4
+/** Header without cas, and a key. */
+const ITEM_WORDS_MIN = 4
 assert(Tail.usedMask + 1 === Tail.sealed, 'used and sealed tile the tail word')
 assert(Tail.sealed * 2 === Tail.writer, 'sealed and writers tile the tail word')
-assert((256 * 1024) / 4 <= Tail.usedMask, 'the largest segment fits the used field')
+assert(WORDS_MAX <= Tail.usedMask, 'the largest segment fits the used field')
+assert(Live.itemsMask + 1 === Live.word, 'live items and words tile their word')
+assert(Live.word * (WORDS_MAX + 1) <= 2 ** 32, 'live words fit their field')
+assert(WORDS_MAX / ITEM_WORDS_MIN <= Live.itemsMask, 'live items fit their field')
 assert(SuperWord.chains + CHAIN_COUNT_MAX * CHAIN_WORDS <= 1024, 'chains fit the superblock')
 assert(MetaWord.sequence % 2 === 0, 'sequences are aligned')

@@ -16,19 +16,21 @@
  */
 import { type Layout, RESERVE_SEGMENTS, SuperWord } from './layout.ts'
 import type { Locks } from './locks.ts'
-import { MetaWord, NEVER, NO_SEGMENT, SegmentLists, SegmentState, Tail } from './segment-lists.ts'
+import {
+  Live,
+  MetaWord,
+  NEVER,
+  NO_SEGMENT,
+  SegmentLists,
+  SegmentState,
+  Tail,
+} from './segment-lists.ts'
 import { SegmentSupply } from './segment-supply.ts'
 
 // File-local copies: an imported constant costs three times as much in the paths of every put.
-const {
-  tail: TAIL,
-  state: STATE,
-  liveItems: LIVE_ITEMS,
-  liveWords: LIVE_WORDS,
-  pins: PINS,
-  least: LEAST,
-} = MetaWord
+const { tail: TAIL, state: STATE, live: LIVE, pins: PINS, least: LEAST } = MetaWord
 const { usedMask: USED_MASK, sealed: SEALED, writer: WRITER } = Tail
+const { itemsMask: LIVE_ITEMS_MASK, word: LIVE_WORD } = Live
 
 export { NO_SEGMENT, SegmentState }
 
@@ -77,11 +79,11 @@ export class Segments {
   }
 
   liveItems(segment: number): number {
-    return this.#words[this.lists.meta(segment) + LIVE_ITEMS]!
+    return this.#words[this.lists.meta(segment) + LIVE]! & LIVE_ITEMS_MASK
   }
 
   liveWords(segment: number): number {
-    return this.#words[this.lists.meta(segment) + LIVE_WORDS]!
+    return Math.floor(this.#words[this.lists.meta(segment) + LIVE]! / LIVE_WORD)
   }
 
   /** Earliest exptime in a segment, or NEVER. */
@@ -100,12 +102,12 @@ export class Segments {
    */
   reserve(size: number, chain: number): number {
     const words = this.#words
-    const openWord = this.lists.openWord(chain)
     for (;;) {
-      const segment = Atomics.load(words, openWord) - 1
+      // Ordinary reads: the exchange fails if they are out of date.
+      const segment = this.lists.open(chain)
       if (segment < 0) return 0
       const tailWord = this.lists.meta(segment) + TAIL
-      const tail = Atomics.load(words, tailWord)
+      const tail = words[tailWord]!
       const used = tail & USED_MASK
       if ((tail & SEALED) !== 0 || used + size > this.#layout.segmentWords) return 0
       const next = tail + size + WRITER
@@ -245,8 +247,7 @@ export class Segments {
   /** One more live item in a segment. Caller holds the item's bucket lock. */
   addLive(item: number, size: number): void {
     const meta = this.lists.meta(this.segmentOf(item))
-    Atomics.add(this.#words, meta + LIVE_ITEMS, 1)
-    Atomics.add(this.#words, meta + LIVE_WORDS, size)
+    Atomics.add(this.#words, meta + LIVE, size * LIVE_WORD + 1)
   }
 
   /**
@@ -256,8 +257,8 @@ export class Segments {
   removeLive(item: number, size: number): void {
     const segment = this.segmentOf(item)
     const meta = this.lists.meta(segment)
-    Atomics.sub(this.#words, meta + LIVE_WORDS, size)
-    if (Atomics.sub(this.#words, meta + LIVE_ITEMS, 1) === 1) this.#freeIfDead(segment)
+    const before = Atomics.sub(this.#words, meta + LIVE, size * LIVE_WORD + 1)
+    if ((before & LIVE_ITEMS_MASK) === 1) this.#freeIfDead(segment)
   }
 
   /** The reclaimer must look at the item's segment by then. Caller holds its bucket lock. */

@@ -14,19 +14,18 @@ import { ClassCounter } from './class-tally.ts'
 import { Eviction } from './eviction.ts'
 import { type KeyHash, seededHash } from './hash.ts'
 import { FREQUENCY_MAX, HashIndex, NO_SLOT } from './hash-index.ts'
-import { growIndex } from './index-growth.ts'
+import { growIndex, wantsGrowth } from './index-growth.ts'
 import { Items } from './items.ts'
 import { inherit, judge } from './judge.ts'
 import { LargeSegments } from './large-segments.ts'
 import { LargeValues } from './large-values.ts'
-import { BUCKET_BYTES, type Layout, SuperWord } from './layout.ts'
+import { type Layout, SuperWord } from './layout.ts'
 import { Locks } from './locks.ts'
 import type { Region } from './region.ts'
 import { Segments } from './segments.ts'
 import { Tally } from './tally.ts'
 import { Part, TtlBuckets } from './ttl-buckets.ts'
-import { isAppend, Miss, Outcome, type Put, PutMode, type StoreOptions } from './put.ts'
-import { REWRITE } from './put.ts'
+import { isAppend, Miss, Outcome, type Put, PutMode, REWRITE, type StoreOptions } from './put.ts'
 import { addTo, concat, isUnchanged, type Original } from './read-modify-write.ts'
 import { Uploads } from './uploads.ts'
 
@@ -74,7 +73,7 @@ export class Store {
   constructor(region: Region, layout: Layout, options: StoreOptions) {
     const { words } = region
     this.#words = words
-    this.#cas = new CasCounter(region.longs)
+    this.#cas = new CasCounter(words)
     this.bytes = region.bytes
     this.layout = layout
     this.tally = new Tally(options.counters, words, options.classes)
@@ -86,13 +85,8 @@ export class Store {
     this.segments = new Segments(words, this.locks, layout)
     this.index = new HashIndex(region, this.items, this.locks, layout)
     this.largeSegments = new LargeSegments(words, this.locks, this.segments, layout)
-    this.large = new LargeValues(
-      region.bytes,
-      this.items,
-      this.segments,
-      this.largeSegments,
-      layout,
-    )
+    const { items, largeSegments, segments } = this
+    this.large = new LargeValues(this.bytes, items, segments, largeSegments, layout)
     this.ttlBuckets = new TtlBuckets(layout.ttlBucketCount)
     this.#hash = seededHash(words)
     this.#growHash = seededHash(words)
@@ -107,7 +101,7 @@ export class Store {
    */
   static format(region: Region, layout: Layout, seed: Uint32Array): void {
     region.words.set(seed.subarray(0, 4), SuperWord.seed)
-    region.longs[SuperWord.cas / 2] = 1n
+    CasCounter.format(region.words, 1)
     const locks = new Locks(region.words, region.yieldCpu)
     const segments = new Segments(region.words, locks, layout)
     segments.supply.format()
@@ -189,7 +183,7 @@ export class Store {
       const outcome = this.uploads.put(put)
       return outcome === Outcome.noMemory ? this.#outOfMemory(put) : outcome
     }
-    growIndex(this.index, this.#eviction, this.#growHash)
+    if (wantsGrowth(this.index)) growIndex(this.index, this.#eviction, this.#growHash)
     this.#eviction.workAhead()
     const size = this.items.inlineWords(put.keySize, put.valueSize, put.clientFlags)
     const item = this.#reserve(size, this.#probation(put.exptime))
@@ -264,11 +258,6 @@ export class Store {
     return true
   }
 
-  /** What the index takes of the store's memory, overflow buckets included. */
-  get indexBytes(): number {
-    return (this.index.bucketCount + this.index.overflow.usedCount) * BUCKET_BYTES
-  }
-
   #findLocked(key: Uint8Array, keyAt: number, keySize: number): number {
     this.miss = Miss.absent
     const slot = this.index.find(this.#bucket, this.#hash, key, keyAt, keySize)
@@ -331,8 +320,8 @@ export class Store {
    * be evicted for it. Caller holds the bucket lock.
    */
   #linkLocked(put: Put, item: number, size: number): boolean {
-    if (this.#slot !== NO_SLOT) this.#unlinkItem(this.index.location(this.#slot))
-    else this.#slot = this.#slotFor(this.#bucket)
+    const replaced = this.#slot === NO_SLOT ? 0 : this.index.location(this.#slot)
+    if (replaced === 0) this.#slot = this.#slotFor(this.#bucket)
     if (this.#slot === NO_SLOT) return false
     this.stampCas(item, put.newCasLow, put.newCasHigh)
     this.index.set(this.#slot, this.#hash, item)
@@ -340,7 +329,13 @@ export class Store {
     if (size > 0) this.segments.addLive(item, size)
     else this.uploads.queue(item, this.#probation(exptime))
     this.segments.noteExptime(item, exptime)
-    this.tally.linked(this.items, item)
+    if (replaced === 0) {
+      this.tally.linked(this.items, item)
+      return true
+    }
+    this.tally.replaced(this.items, replaced, item)
+    // Last: from here on its segment may be somebody else's.
+    this.#leave(replaced)
     return true
   }
 
@@ -361,6 +356,11 @@ export class Store {
 
   #unlinkItem(item: number): void {
     this.tally.unlinked(this.items, item, this.now)
+    this.#leave(item)
+  }
+
+  /** Takes an item out of its segment's count. */
+  #leave(item: number): void {
     if (this.items.isLarge(item)) this.largeSegments.unlink(this.large.headOf(item))
     else this.segments.removeLive(item, this.items.sizeWords(item))
   }

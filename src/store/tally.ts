@@ -15,7 +15,7 @@ export class Tally {
   readonly #words: Uint32Array
   #untold = 0
   readonly classes: ClassTally
-  #cause: Cause = Cause.replaced
+  #cause: Cause = Cause.removed
   /** Items this thread has unlinked: room may have been made. */
   unlinks = 0
   /** Told of every item that is evicted, while it can still be read. */
@@ -38,13 +38,21 @@ export class Tally {
     this.classes.linked(items, item)
   }
 
+  /** An item in the place of another one of the same key. */
+  replaced(items: Items, old: number, item: number): void {
+    this.unlinks += 1
+    this.#add(StoreCounter.totalItems, 1)
+    this.#add(StoreCounter.bytes, items.countedBytes(item) - items.countedBytes(old))
+    this.classes.replaced(items, old, item)
+  }
+
   /** `evicted` or `reclaimed` say before why, if it is for one of these reasons. */
   unlinked(items: Items, item: number, now: number): void {
     this.unlinks += 1
     this.#change(-1, -items.countedBytes(item))
     this.classes.unlinked(items, item, this.#cause, now)
     if (this.#cause === Cause.evicted) this.onEvicted?.(item)
-    this.#cause = Cause.replaced
+    this.#cause = Cause.removed
   }
 
   evicted(isRead: boolean): void {

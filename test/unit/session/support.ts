@@ -166,7 +166,7 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
     startedAt: NOW - 100,
     port: 11211,
     memoryLimitBytes: () => memoryLimit.bytes,
-    indexBytes: () => store.indexBytes,
+    indexBytes: () => store.index.sizeBytes,
     hashPower: () => Math.floor(Math.log2(store.index.bucketCount)),
   }
   const counts = counters.ofThread(0)

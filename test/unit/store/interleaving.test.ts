@@ -2,7 +2,7 @@
  * Two threads, made deterministic: at a chosen step of one Store object ("the writer") another object
  * on the same memory runs as long as it likes, exactly as if the writer had lost the processor there.
  */
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { SuperWord } from '../../../src/store/layout.ts'
 import { Outcome, PutMode } from '../../../src/store/put.ts'
 import { NO_SEGMENT, SegmentState } from '../../../src/store/segments.ts'
@@ -117,23 +117,15 @@ describe.each(Object.keys(steps))('a writer loses the processor %s', step => {
 test('a segment whose number a writer still holds may be freed and used again', () => {
   const made = makeChecked()
   const other = made.another()
-  const { words } = made.region
   setOf(made.store, 'mine', 'old')
-  const openWord = made.store.segments.lists.openWord(0)
-  const held = words[openWord]!
-  const load = Atomics.load.bind(Atomics)
   let tricked = false
   // The writer reads which segment is open, and then sleeps through the whole life of that segment.
-  const spy = vi.spyOn(Atomics, 'load').mockImplementation(((array: Uint32Array, at: number) => {
-    const value = load(array, at)
-    if (tricked || array !== words || at !== openWord) return value
+  around(made.store.segments.lists, 'open', 'after', () => {
     tricked = true
     flood(other)
-    return held
-  }) as typeof Atomics.load)
+  })
   const value = valueOf(5, 4_000)
   setOf(made.store, 'mine', value)
-  spy.mockRestore()
   expect(tricked).toBe(true)
   expect(read(other, 'mine')!.value.equals(value)).toBe(true)
   made.verify()
@@ -158,17 +150,12 @@ test('a segment that was sealed with room left takes nothing more', () => {
   const openWord = openWordOf(made)
   setOf(made.store, 'mine', 'old')
   const held = words[openWord]!
-  const load = Atomics.load.bind(Atomics)
   let tricked = false
-  const spy = vi.spyOn(Atomics, 'load').mockImplementation(((array: Uint32Array, at: number) => {
-    const value = load(array, at)
-    if (tricked || array !== words || at !== openWord) return value
+  around(made.store.segments.lists, 'open', 'after', () => {
     tricked = true
     other.flush(0)
-    return held
-  }) as typeof Atomics.load)
+  })
   setOf(made.store, 'mine', 'new')
-  spy.mockRestore()
   expect(tricked).toBe(true)
   expect(words[openWord]).not.toBe(held)
   expect(readText(other, 'mine')).toBe('new')

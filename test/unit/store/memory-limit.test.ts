@@ -114,7 +114,7 @@ describe('a higher memory limit', () => {
     expect(supply.inHand).toBeGreaterThan(before + (14.5 * MIB) / made.layout.segmentBytes)
     expect(supply.inHand).toBeLessThan(before + (16 * MIB) / made.layout.segmentBytes)
     for (let i = 0; i < 150_000; i += 1) setOf(made.store, `i${i}`, '')
-    expect(made.store.indexBytes).toBeGreaterThan(1.4 * MIB)
+    expect(made.store.index.sizeBytes).toBeGreaterThan(1.4 * MIB)
     expect(countAlive(made.store, 8000)).toBeGreaterThan(6000)
     expect(read(made.store, 'large')).toBeDefined()
     made.verify()
@@ -283,7 +283,7 @@ describe('MemoryLimit.set()', () => {
     // Segments of 256 KiB: 30 of them in 8 MB, the index takes more than ten.
     const made = makeLimited({ memoryBytes: 256 * MIB, reserveBytes: 256 * MIB })
     for (let i = 0; i < 300_000; i += 1) setOf(made.store, `i${i}`, '')
-    expect(made.store.indexBytes).toBeGreaterThan(2.5 * MIB)
+    expect(made.store.index.sizeBytes).toBeGreaterThan(2.5 * MIB)
     expect(made.limit.set(8)).toBe(LimitOutcome.outOfBounds)
     expect(made.limit.bytes).toBe(256 * MIB)
     expect(made.limit.set(10)).toBe(LimitOutcome.done)

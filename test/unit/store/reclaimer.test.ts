@@ -126,7 +126,7 @@ describe('Reclaimer.slice()', () => {
       return lists.count(ttlBucketCount + at)
     })
     expect(Math.max(...main)).toBeGreaterThan(0)
-    const indexed = store.indexBytes
+    const indexed = store.index.sizeBytes
     store.segments.flush()
     setOf(store, 'after', 'x')
     setOf(store, 'after-large', valueOf(1, 100_000))
