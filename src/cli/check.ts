@@ -6,6 +6,8 @@ import { Command } from 'commander'
 import { formatAddress } from '../cluster/address.ts'
 import type { ClusterConfig } from '../cluster/config.ts'
 import { ClusterFileError } from '../cluster/problems.ts'
+import { formatPlacement } from '../ring/placement.ts'
+import { Ring } from '../ring/ring.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -59,7 +61,7 @@ function describe(file: string, config: ClusterConfig): object {
     file,
     isRight: true,
     name,
-    placement,
+    placement: formatPlacement(placement),
     open,
     nodes: nodes.map((node, at) => ({ ...node, share: shares[at] })),
     router,
@@ -79,7 +81,7 @@ function summarize(file: string, config: ClusterConfig): string {
   ])
   const names = users.map(user => user.name).join(', ')
   return [
-    `${file} is right: cluster ${config.name}, ${config.placement} placement`,
+    `${file} is right: cluster ${config.name}, ${formatPlacement(config.placement)} placement`,
     `nodes: ${nodes.length}`,
     ...table(rows).map(row => `  ${row}`),
     `router: ${router.listen.map(formatAddress).join(', ')}, ${threads(router.threads)}`,
@@ -87,10 +89,9 @@ function summarize(file: string, config: ClusterConfig): string {
   ].join('\n')
 }
 
-/** The part of the keys each node gets, by weight. */
-function sharesOf({ nodes }: ClusterConfig): number[] {
-  const total = nodes.reduce((sum, node) => sum + node.weight, 0)
-  return nodes.map(node => node.weight / total)
+/** The part of the keys each node gets on the ring. */
+function sharesOf({ placement, nodes }: ClusterConfig): number[] {
+  return Ring.build(placement, nodes).shares()
 }
 
 function threads(count: number): string {

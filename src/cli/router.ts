@@ -10,8 +10,8 @@ import type { ClusterConfig } from '../cluster/config.ts'
 import { ClusterFileError } from '../cluster/problems.ts'
 import type { IoChoice } from '../net/io.ts'
 import { createLog } from '../observe/log.ts'
-import { type Placement, placements } from '../ring/ring.ts'
-import { ringLabel } from '../ring/label.ts'
+import { nodeLabel, type Placement, parsePlacement, PlacementError } from '../ring/placement.ts'
+import { presetNames } from '../ring/presets.ts'
 import type { RouterNode, RouterOptions } from '../router/options.ts'
 import { startRouter } from '../router/router-server.ts'
 import { canMap } from '../store/region.ts'
@@ -64,7 +64,7 @@ const MIB = 1024 * 1024
 
 const defaults = {
   threads: 1,
-  placement: 'ketama' as Placement,
+  placement: { preset: 'ketama' } as Placement,
   connectionsPerNode: 1,
   connectionLimit: 65000,
   backlog: 1024,
@@ -97,7 +97,11 @@ export function routerCommand(): Command {
       'largest item that clients may store: bytes, k or m (default: 1m)',
       sizeInBytes(1024, 1024 ** 3),
     )
-    .option('--placement <name>', `how keys are placed: ${placements.join(', ')}`, parsePlacement)
+    .option(
+      '--placement <name>',
+      `how keys are placed: ${presetNames.join(', ')}; ",hash=…" and more may follow (README)`,
+      readPlacement,
+    )
     .option('-Y, --auth-file <file>', 'clients log in; a line a user: user:password')
     .option(
       '--allow <cidr>',
@@ -120,10 +124,13 @@ export function routerCommand(): Command {
     .action((flags: Flags, command: Command) => runRouter(flags, command))
 }
 
-function parsePlacement(text: string): Placement {
-  const found = placements.find(name => name === text)
-  if (found) return found
-  throw new InvalidArgumentError(`Cannot use "${text}": expected ${placements.join(' or ')}`)
+function readPlacement(text: string): Placement {
+  try {
+    return parsePlacement(text)
+  } catch (error) {
+    if (error instanceof PlacementError) throw new InvalidArgumentError(error.message)
+    throw error
+  }
 }
 
 async function runRouter(flags: Flags, command: Command): Promise<void> {
@@ -216,12 +223,13 @@ function fromFlags(flags: Flags, accounts: RouterOptions['accounts']): RouterOpt
   if (beyond && !flags.open && !flags.allow && accounts === undefined) {
     throw new UsageError(`Cannot listen on ${beyond.host} for everybody: ${EXPECTED_USERS}`)
   }
+  const placement = flags.placement ?? defaults.placement
   return {
     ...defaults,
     listen,
     threads: flags.threads ?? defaults.threads,
-    placement: flags.placement ?? defaults.placement,
-    nodes: flags.nodes.map(text => nodeOf(text)),
+    placement,
+    nodes: flags.nodes.map(text => nodeOf(text, placement)),
     itemSizeMax: flags.maxItemSize ?? defaults.itemSizeMax,
     allow: flags.allow,
     loginWaitMs: flags.loginWait,
@@ -247,9 +255,9 @@ function at(host: string, flags: Flags): { host: string; port: number } {
   return { host, port: port === -1 ? 0 : port }
 }
 
-function nodeOf(text: string): RouterNode {
+function nodeOf(text: string, placement: Placement): RouterNode {
   const { host, port = DEFAULT_PORT } = parse(text)
-  const label = ringLabel(host, port)
+  const label = nodeLabel(placement, { host, port })
   return { name: `${host}:${port}`, label, host, port, weight: 1 }
 }
 

@@ -2,7 +2,8 @@
  * What the fields of a cluster file must be to each other: names and addresses are each node's
  * own, sizes fit, and nothing is open to others that was not meant to be.
  */
-import { ringLabel } from '../ring/label.ts'
+import { isWeight, type WeightKind } from '../ring/nodes.ts'
+import { nodeLabel, type Placement, weightsOf } from '../ring/placement.ts'
 import { collides, formatAddress, isLoopback } from './address.ts'
 import type { ClusterEntry, Defaults, NodeEntry, RouterEntry } from './cluster-schema.ts'
 import type { Address, User } from './config.ts'
@@ -29,7 +30,10 @@ type Listener = { path: Path; address: Address; what: string }
 
 export function checkCluster(source: YamlSource, sections: Sections): void {
   const { nodes, router, users } = sections
-  checkNames(source, nodes)
+  const placement = sections.cluster?.placement
+  checkNames(source, nodes, placement ?? { preset: 'ketama' })
+  // Which weights are right is not known while the placement is not.
+  if (placement !== undefined) checkWeights(source, nodes, placement)
   checkUserNames(source, users)
   for (const node of nodes) checkItemSize(source, node, sections.defaults)
   const listeners = [
@@ -51,11 +55,35 @@ export function checkCluster(source: YamlSource, sections: Sections): void {
   }
 }
 
-export function labelOf({ name, address }: NodeEntry): string {
-  return name ?? ringLabel(address.host, address.port)
+export function labelOf({ name, address }: NodeEntry, placement: Placement): string {
+  return nodeLabel(placement, { name, ...address })
 }
 
-function checkNames(source: YamlSource, nodes: readonly Listed<NodeEntry>[]): void {
+/** Where a placement does not know weights, one that is written down would mean nothing. */
+const expectedWeights: Record<WeightKind, (preset: string) => string> = {
+  whole: () => 'a whole number of 1 to 1000',
+  fraction: preset => `a number of 0 to 1 for placement ${preset}`,
+  none: preset => `1, or none: placement ${preset} knows no weights`,
+}
+
+function checkWeights(
+  source: YamlSource,
+  nodes: readonly Listed<NodeEntry>[],
+  placement: Placement,
+): void {
+  const kind = weightsOf(placement)
+  for (const { path, value } of nodes) {
+    if (isWeight(value.weight, kind) && (kind !== 'whole' || value.weight > 0)) continue
+    const expected = expectedWeights[kind](placement.preset)
+    source.addProblem([...path, 'weight'], `found ${value.weight}, expected ${expected}`)
+  }
+}
+
+function checkNames(
+  source: YamlSource,
+  nodes: readonly Listed<NodeEntry>[],
+  placement: Placement,
+): void {
   const known = new Map<string, Path>()
   for (const { path, value } of nodes) {
     const field = [...path, value.name === undefined ? 'address' : 'name']
@@ -63,7 +91,7 @@ function checkNames(source: YamlSource, nodes: readonly Listed<NodeEntry>[]): vo
       source.addProblem(field, 'found port 0 and no name, expected a name to place the node by')
       continue
     }
-    const label = labelOf(value)
+    const label = labelOf(value, placement)
     const before = known.get(label)
     if (before === undefined) {
       known.set(label, path)

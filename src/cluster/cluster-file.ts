@@ -28,6 +28,7 @@ import {
   USER_COUNT_MAX,
   userSchema,
 } from './cluster-schema.ts'
+import type { Placement } from '../ring/placement.ts'
 import type { ClusterConfig, NodeConfig, RouterConfig, User } from './config.ts'
 import { readPassword } from './passwords.ts'
 import { ClusterFileError, type Path, quote, suggest } from './problems.ts'
@@ -173,15 +174,15 @@ function configOf(sections: Sections | undefined): ClusterConfig {
   return {
     name: cluster.name,
     placement: cluster.placement,
-    nodes: nodes.map(({ value }) => nodeOf(value, defaults)),
+    nodes: nodes.map(({ value }) => nodeOf(value, defaults, cluster.placement)),
     router: routerOf(router),
     users: users.map(({ value }) => value),
     open: cluster.open,
   }
 }
 
-function nodeOf(entry: NodeEntry, defaults: Defaults): NodeConfig {
-  const label = labelOf(entry)
+function nodeOf(entry: NodeEntry, defaults: Defaults, placement: Placement): NodeConfig {
+  const label = labelOf(entry, placement)
   return {
     name: label,
     label,

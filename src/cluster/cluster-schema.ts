@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { PREFIXES_MAX, rightNames } from '../auth/account.ts'
+import { optionFields, type Placement, PlacementError, placementOf } from '../ring/placement.ts'
 import { isNetwork, parseAddress } from './address.ts'
 import { ioNames } from './config.ts'
 import type { Path } from './problems.ts'
@@ -16,7 +17,10 @@ const MEMORY_MB_MAX = 1 << 20
 const MS_MAX = 600_000
 
 const name = word(/^[A-Za-z0-9._-]{1,64}$/, '1 to 64 letters, digits, ".", "_" or "-"')
-const nodeName = word(/^[A-Za-z0-9._:-]{1,250}$/, '1 to 250 letters, digits, ".", ":", "_" or "-"')
+const nodeName = word(
+  /^[A-Za-z0-9._:/-]{1,250}$/,
+  '1 to 250 letters, digits, ".", ":", "/", "_" or "-"',
+)
 const userName = word(/^[!-9;-~]{1,250}$/, '1 to 250 printable characters without space or ":"')
 
 const address = z
@@ -34,6 +38,7 @@ const address = z
 const NETWORKS = 'a list of addresses and networks such as 10.0.0.0/8 or fd00::/8'
 const network = z.string({ error: NETWORKS }).refine(isNetwork, { error: NETWORKS })
 
+const WEIGHT = 'a whole number of 1 to 1000'
 const io = z.enum(ioNames, { error: `one of ${ioNames.join(', ')}` })
 
 const nodeSettings = {
@@ -60,7 +65,7 @@ const PREFIXES = `a list of at most ${PREFIXES_MAX} beginnings of keys, each of 
 
 export const clusterSchema = z.strictObject({
   name: name.default('memring'),
-  placement: z.enum(['ketama', 'hashring'], { error: '"ketama" or "hashring"' }).default('ketama'),
+  placement: placement(),
   open: z.boolean({ error: 'true or false' }).default(false),
 })
 
@@ -69,7 +74,12 @@ export const defaultsSchema = z.strictObject(nodeSettings)
 export const nodeSchema = z.strictObject({
   name: nodeName.optional(),
   address,
-  weight: whole(1, 1000).default(1),
+  // What it may be depends on the placement (cluster-checks.ts).
+  weight: z
+    .number({ error: WEIGHT })
+    .min(0, { error: WEIGHT })
+    .max(1000, { error: WEIGHT })
+    .default(1),
   ...nodeSettings,
 })
 
@@ -121,9 +131,35 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
   defaults: Object.keys(defaultsSchema.shape),
   nodes: Object.keys(nodeSchema.shape),
   router: Object.keys(routerSchema.shape),
+  placement: ['preset', ...Object.keys(optionFields)],
   'router.timeouts': ['connect', 'request'],
   'router.reconnect': ['min', 'max'],
   users: Object.keys(userSchema.shape),
+}
+
+/** A preset's name, or a mapping of `preset` and what is said of it. */
+function placement(): z.ZodType<Placement> {
+  return z
+    .unknown()
+    .default('ketama')
+    .transform((value, context) => {
+      const isName = typeof value !== 'object' || value === null || Array.isArray(value)
+      const mapped: Record<string, unknown> = isName ? { preset: value } : { ...value }
+      const { preset, ...fields } = mapped
+      const unknown = Object.keys(fields).filter(field => !(field in optionFields))
+      if (unknown.length > 0) {
+        context.addIssue({ code: 'unrecognized_keys', keys: unknown, input: mapped, path: [] })
+        return z.NEVER
+      }
+      try {
+        return placementOf(preset, fields)
+      } catch (error) {
+        if (!(error instanceof PlacementError)) throw error
+        const path = isName ? [] : [error.field]
+        context.addIssue({ code: 'custom', message: error.expected, path, input: value })
+        return z.NEVER
+      }
+    })
 }
 
 function mapping(): { error: string } {

@@ -4,6 +4,7 @@
  */
 
 import type { RightName } from '../auth/account.ts'
+import type { Placement } from '../ring/placement.ts'
 
 export type Address = {
   /** A name or an IP address; IPv6 without brackets. */
@@ -58,7 +59,7 @@ export type User = {
 
 export type ClusterConfig = {
   name: string
-  placement: 'ketama' | 'hashring'
+  placement: Placement
   nodes: readonly NodeConfig[]
   router: RouterConfig
   users: readonly User[]

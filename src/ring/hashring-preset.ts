@@ -4,12 +4,13 @@
  * It computes shares in double where libmemcached rounds to float32: 2–3 % of keys differ at 7, 14,
  * 25, 28, 47 … equal nodes.
  *
- * Labels stand as they are given. npm `memcached` hashes `host:port` for every port, unless its
- * option `compatibility: 'ketama'` is set, and then drops port 11211 as `ringLabel` does.
+ * Labels stand as they are given: `host` for port 11211, else `host:port`, which is what npm
+ * `memcached` hashes unless its option `compatibility` is taken from it.
  */
 import HashRing from 'hashring'
 import { assert } from '../base/assert.ts'
-import { type Continuum, effectiveWeight, type RingNode } from './continuum.ts'
+import { type Continuum, indexed } from './continuum.ts'
+import { effectiveWeight, type RingNode } from './nodes.ts'
 
 export function hashringContinuum(nodes: readonly RingNode[]): Continuum {
   const indexes = new Map(nodes.map((node, index) => [node.label, index]))
@@ -23,7 +24,7 @@ export function hashringContinuum(nodes: readonly RingNode[]): Continuum {
     points[at] = value
     owners[at] = index
   })
-  return { points, owners, nodeCount: nodes.length }
+  return indexed(points, owners)
 }
 
 /**

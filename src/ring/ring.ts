@@ -1,76 +1,67 @@
 /**
  * Which node holds a key. A ring is built whole on the main thread, never changed, and replaced
- * whole; data threads get its continuum by message and look keys up without making objects.
+ * whole; data threads get its plan by message and look keys up without making objects.
  */
-import { checkNodes, type Continuum, type RingNode } from './continuum.ts'
-import { hashringContinuum } from './hashring-preset.ts'
-import { ketamaContinuum } from './ketama.ts'
-import { md5First } from './md5.ts'
+import { arcShares } from './continuum.ts'
+import { hashMax } from './hash/key-hashes.ts'
+import { type Locate, locator, type RingPlan } from './lookup.ts'
+import { checkNodes, type RingNode } from './nodes.ts'
+import { hashOf, hashStopOf, type Placement, weightsOf } from './placement.ts'
+import { type PresetName, presetOf } from './presets.ts'
 
-/** Every preset here hashes keys with md5; see `locate`. */
-const builders = {
-  ketama: ketamaContinuum,
-  hashring: hashringContinuum,
-} as const
-
-export type Placement = keyof typeof builders
-
-export const placements = Object.keys(builders) as readonly Placement[]
+/** Keys that are placed to see what share a node gets where it cannot be calculated. */
+const SAMPLE_KEYS = 100_000
 
 export class Ring {
-  readonly continuum: Continuum
-  readonly #points: Uint32Array
-  readonly #owners: Uint16Array
-  readonly #single: boolean
+  readonly plan: RingPlan
+  /** The index, in configured order, of the node that holds the key of these bytes. */
+  readonly locate: Locate
 
-  constructor(continuum: Continuum) {
-    this.continuum = continuum
-    this.#points = continuum.points
-    this.#owners = continuum.owners
-    this.#single = continuum.nodeCount === 1
+  constructor(plan: RingPlan) {
+    this.plan = plan
+    this.locate = locator(plan)
   }
 
   /** @throws RangeError for no or too many nodes, equal or empty labels, weights out of range. */
-  static build(placement: Placement, nodes: readonly RingNode[]): Ring {
-    checkNodes(nodes)
-    return new Ring(builders[placement](nodes))
+  static build(given: Placement | PresetName, nodes: readonly RingNode[]): Ring {
+    const placement = typeof given === 'string' ? { preset: given } : given
+    checkNodes(nodes, weightsOf(placement))
+    return new Ring({
+      nodeCount: nodes.length,
+      hash: hashOf(placement),
+      hashTag: placement.hashTag ?? '',
+      hashStop: hashStopOf(placement),
+      lookup: presetOf(placement.preset).build(nodes, placement),
+    })
   }
 
   get nodeCount(): number {
-    return this.continuum.nodeCount
+    return this.plan.nodeCount
   }
 
-  /** The index, in configured order, of the node that holds the key of these bytes. */
-  locate(bytes: Uint8Array, at: number, length: number): number {
-    if (this.#single) return 0
-    return this.ownerOf(md5First(bytes, at, length))
-  }
-
-  /** The node of the first point at or above the hash; past the last point, of the first one. */
-  ownerOf(hash: number): number {
-    const points = this.#points
-    let low = 0
-    let high = points.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (points[middle]! < hash) low = middle + 1
-      else high = middle
-    }
-    return this.#owners[low === points.length ? 0 : low]!
-  }
-
-  /** Per node, the share of all possible hashes that it owns; the shares add up to 1. */
+  /**
+   * Per node, the share of keys that it gets; the shares add up to 1. Exact for a continuum and
+   * for slots, as far as keys hash evenly; counted over 100,000 keys otherwise.
+   */
   shares(): number[] {
-    const shares = Array.from({ length: this.nodeCount }, () => 0)
-    if (this.#single) return [1]
-    const last = this.#points[this.#points.length - 1]!
-    // The first point also owns the arc that closes the circle behind the last one.
-    let previous = last - 2 ** 32
-    this.#points.forEach((point, at) => {
-      const owner = this.#owners[at]!
-      shares[owner] = shares[owner]! + (point - previous) / 2 ** 32
-      previous = point
-    })
-    return shares
+    const { lookup, nodeCount, hash } = this.plan
+    if (nodeCount === 1) return [1]
+    if (lookup.kind === 'continuum') {
+      return arcShares(lookup.continuum, nodeCount, hashMax(hash), lookup.step)
+    }
+    const counts = Array.from({ length: nodeCount }, () => 0)
+    const count = (node: number): void => {
+      counts[node] = counts[node]! + 1
+    }
+    if (lookup.kind === 'slots') {
+      lookup.owners.forEach(count)
+      return counts.map(slots => slots / lookup.owners.length)
+    }
+    const encoder = new TextEncoder()
+    for (let i = 0; i < SAMPLE_KEYS; i += 1) {
+      const key = encoder.encode(`key${i}`)
+      count(this.locate(key, 0, key.length))
+    }
+    return counts.map(keys => keys / SAMPLE_KEYS)
   }
 }

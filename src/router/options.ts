@@ -1,7 +1,7 @@
 /** What a router is told: the cluster's nodes and its own door. */
 import type { Account, Credential } from '../auth/account.ts'
 import type { Io } from '../net/io.ts'
-import type { Placement } from '../ring/ring.ts'
+import type { Placement } from '../ring/placement.ts'
 
 export type RouterNode = {
   name: string

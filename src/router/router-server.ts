@@ -56,7 +56,7 @@ export async function startRouter(
     // What threads need not know they are not told.
     options: { ...options, io, accounts: options.accounts && [] },
     hosts: hosts.handle,
-    continuum: Ring.build(options.placement, options.nodes).continuum,
+    ring: Ring.build(options.placement, options.nodes).plan,
     counters: counters.handle,
     events: events.buffer,
     logins: desk?.ring.handle,

@@ -3,6 +3,7 @@ import type { Control } from '../net/control.ts'
 import { Counter, type Counters } from '../observe/counters.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import type { StatAnswer } from '../session/executor.ts'
+import { formatPlacement } from '../ring/placement.ts'
 import type { RouterOptions } from './options.ts'
 import type { NodeState } from './route-executor.ts'
 
@@ -56,7 +57,7 @@ function general({ options, control, counters, startedAt, now }: RouterFacts): R
     ['bytes_read', counters.sum(Counter.bytesRead)],
     ['bytes_written', counters.sum(Counter.bytesWritten)],
     ['threads', options.threads],
-    ['placement', options.placement],
+    ['placement', formatPlacement(options.placement)],
     ['nodes', options.nodes.length],
   ]
 }

@@ -15,7 +15,7 @@ import { Counters, type CountersHandle, sessionCounters } from '../observe/count
 import { EventKind, Events } from '../observe/events.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import { Output } from '../protocol/output.ts'
-import type { Continuum } from '../ring/continuum.ts'
+import type { RingPlan } from '../ring/lookup.ts'
 import { Ring } from '../ring/ring.ts'
 import { type SessionServices, Staging, StalledSessions } from '../session/services.ts'
 import { Session } from '../session/session.ts'
@@ -27,7 +27,7 @@ export type RouterExtras = {
   options: RouterOptions
   hosts: HostBookHandle
   /** Built by the main thread. */
-  continuum: Continuum
+  ring: RingPlan
   counters: CountersHandle
   events: SharedArrayBuffer
   /** Undefined: nobody has to log in. */
@@ -61,7 +61,7 @@ export default function runRouterThread(task: DataTask & RouterExtras): Promise<
   }
   const executor = new RouteExecutor({
     ...options,
-    ring: new Ring(task.continuum),
+    ring: new Ring(task.ring),
     transport,
     hosts: new HostBook(task.hosts),
     nowMs: () => clock.milliseconds(),

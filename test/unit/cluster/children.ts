@@ -47,7 +47,7 @@ export function nodeConfig(name: string, overrides: Partial<NodeConfig> = {}): N
 export function clusterConfig(nodes: readonly NodeConfig[], users: User[] = []): ClusterConfig {
   return {
     name: 'test',
-    placement: 'ketama',
+    placement: { preset: 'ketama' },
     nodes,
     users,
     open: false,

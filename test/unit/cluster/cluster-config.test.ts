@@ -20,7 +20,7 @@ const environment = { MEMRING_REPORTS_PASSWORD: 'another one' }
 test.each(files)('%s passes the loader', name => {
   const config = loadClusterFile(join(directory, name), environment)
   expect(config.nodes).toHaveLength(3)
-  expect(config.placement).toBe('ketama')
+  expect(config.placement).toEqual({ preset: 'ketama' })
 })
 
 test('local.yaml is three nodes and a router, on loopback only', () => {

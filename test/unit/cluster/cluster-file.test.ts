@@ -8,7 +8,7 @@ const NODE = 'nodes: [ "127.0.0.1:11311" ]\n'
 test('the smallest file gets every default', () => {
   expect(load('nodes:\n  - 127.0.0.1:11311\n')).toEqual({
     name: 'memring',
-    placement: 'ketama',
+    placement: { preset: 'ketama' },
     open: false,
     users: [],
     nodes: [
@@ -78,7 +78,7 @@ router:
       connectionLimit: 7,
     },
   ])
-  expect(config).toMatchObject({ name: 'shop', placement: 'hashring', open: true })
+  expect(config).toMatchObject({ name: 'shop', placement: { preset: 'hashring' }, open: true })
   expect(config.router).toEqual({
     listen: [
       { host: '0.0.0.0', port: 11211 },
@@ -142,7 +142,11 @@ test.each<[string, string, string[]]>([
   [
     'an unknown placement',
     `placement: ring\n${NODE}`,
-    ['1:12: placement: found "ring", expected "ketama" or "hashring"'],
+    [
+      '1:12: placement: found "ring", expected one of ketama, ketama-unweighted, ' +
+        'twemproxy, hashring, spymemcached, aws-java, modulo, dalli, pymemcache, mcrouter-ch3, ' +
+        'memcached-proxy',
+    ],
   ],
   ['no nodes', 'name: x', ['1:1: nodes: found nothing, expected a list of 1 to 500 nodes']],
   [
@@ -207,7 +211,7 @@ test('every problem of a file is listed, in the order of the file', () => {
 defaults: { memory: 4 }
 nodes:
   - 127.0.0.1
-  - { name: x, address: "h:1", weight: 0 }
+  - { name: x, address: "h:1", weight: 1001 }
 router: { listen: ["0.0.0.0:1"], threads: 65 }
 users: [ { name: "a b" } ]
 bogus: 1

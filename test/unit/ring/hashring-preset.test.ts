@@ -1,6 +1,6 @@
 import HashRing from 'hashring'
 import { describe, expect, it } from 'vitest'
-import type { RingNode } from '../../../src/ring/continuum.ts'
+import type { RingNode } from '../../../src/ring/nodes.ts'
 import { Ring } from '../../../src/ring/ring.ts'
 import { hosts, keys, locateText, pointCounts } from './support.ts'
 

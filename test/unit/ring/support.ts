@@ -1,6 +1,8 @@
 // Rings and keys that the placement tests share.
-import type { RingNode } from '../../../src/ring/continuum.ts'
+import { createHash } from 'node:crypto'
+import type { Continuum } from '../../../src/ring/continuum.ts'
 import { ringLabel } from '../../../src/ring/label.ts'
+import type { RingNode } from '../../../src/ring/nodes.ts'
 import type { Ring } from '../../../src/ring/ring.ts'
 
 const encoder = new TextEncoder()
@@ -24,6 +26,17 @@ export function locateText(ring: Ring, key: string): number {
 
 export function pointCounts(ring: Ring): number[] {
   const counts = Array.from({ length: ring.nodeCount }, () => 0)
-  for (const owner of ring.continuum.owners) counts[owner] = counts[owner]! + 1
+  for (const owner of continuumIn(ring).owners) counts[owner] = counts[owner]! + 1
   return counts
+}
+
+export function continuumIn({ plan }: Ring): Continuum {
+  if (plan.lookup.kind === 'continuum') return plan.lookup.continuum
+  throw new Error(`A ${plan.lookup.kind} has no continuum`)
+}
+
+/** The owners of all keys as the golden vectors give them: the start of a SHA-256, in hex. */
+export function goldenOf(ring: Ring): string {
+  const owners = Uint8Array.from(keys, key => ring.locate(key, 0, key.length))
+  return createHash('sha256').update(owners).digest('hex').slice(0, 16)
 }

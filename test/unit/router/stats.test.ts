@@ -10,7 +10,7 @@ import { StatLines } from '../../../src/session/stat-lines.ts'
 const options: RouterOptions = {
   listen: [{ host: '127.0.0.1', port: 11211 }],
   threads: 3,
-  placement: 'ketama',
+  placement: { preset: 'ketama' },
   nodes: [{ name: 'a', label: 'a', host: 'a', port: 1, weight: 1 }],
   connectionsPerNode: 1,
   connectionLimit: 500,

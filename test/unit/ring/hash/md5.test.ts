@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { md5First, md5Word } from '../../../src/ring/md5.ts'
+import { md5First, md5Word } from '../../../../src/ring/hash/md5.ts'
 
 function expectSameDigest(bytes: Uint8Array, at: number, length: number): void {
   const digest = createHash('md5')
