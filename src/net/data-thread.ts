@@ -46,6 +46,7 @@ export type DataTask = {
 }
 
 export type DataThreadHooks = {
+  /** The handler counts its connection out when that is closed (`Control.leave`). */
   accept: Accept
   /** Finishes what is under way, before anything is closed; bounded in time. */
   drain?: Drain
@@ -67,15 +68,14 @@ export function runDataThread(
   { accept, drain = done => done(), onWoken = () => {}, onMessage = () => {} }: DataThreadHooks,
 ): Promise<void> | undefined {
   const control = new Control(task.control)
-  const counted = (stream: Stream): StreamHandler => countedOut(accept(stream), control)
-  if (!('serve' in transport)) return runPortable(task, transport, counted, { drain, onMessage })
+  if (!('serve' in transport)) return runPortable(task, transport, accept, { drain, onMessage })
   task.port.postMessage({ type: 'ready', ports: [] } satisfies ReadyMessage)
   const { queue, eventfd } = task.accepted as NativeLane
   transport.serve({
     dealt: new DescriptorQueue(queue),
     eventfd,
     isStopping: () => control.isStopping,
-    accept: counted,
+    accept,
     forget: () => control.leave(),
     drain,
     onWoken,
@@ -87,27 +87,27 @@ export function runDataThread(
 async function runPortable(
   task: DataTask,
   transport: PortableTransport,
-  counted: Accept,
+  accept: Accept,
   { drain, onMessage }: { drain: Drain; onMessage: (message: unknown) => void },
 ): Promise<void> {
   const control = new Control(task.control)
   const accepted = task.accepted as MessagePort | undefined
   const ports: number[] = []
   if (accepted) {
-    const door = { accept: counted, forget: () => control.leave() }
+    const door = { accept, forget: () => control.leave() }
     accepted.on('message', ({ fd, secure }: Dealt) => transport.adopt(fd, door, secure))
   } else {
     const allowed = task.allow && new AllowList(task.allow)
-    const accept = (stream: Stream) => {
+    const admitted = (stream: Stream) => {
       if (allowed === undefined || allowed.allows(stream.peer)) {
-        return admit(task, control, stream, counted)
+        return admit(task, control, stream, accept)
       }
       control.deny()
       stream.destroy()
       return NOBODY
     }
     // Counted in with its stream: a handshake that fails before was never counted.
-    const door = { accept, forget: () => {} }
+    const door = { accept: admitted, forget: () => {} }
     for (const address of task.listen) {
       // A path cannot be shared as a port can: the first thread has it alone.
       if (task.index > 0 && isPath(address.host)) continue
@@ -128,13 +128,8 @@ async function runPortable(
   task.port.close()
 }
 
-function admit(
-  task: DataTask,
-  control: Control,
-  stream: Stream,
-  counted: (stream: Stream) => StreamHandler,
-): StreamHandler {
-  if (control.admit(task.connectionLimit)) return counted(stream)
+function admit(task: DataTask, control: Control, stream: Stream, accept: Accept): StreamHandler {
+  if (control.admit(task.connectionLimit)) return accept(stream)
   stream.write(task.refusal, 0, task.refusal.length)
   stream.end()
   return NOBODY
@@ -145,13 +140,4 @@ const NOBODY: StreamHandler = {
   onDrain: () => {},
   onEnd: () => {},
   onClose: () => {},
-}
-
-function countedOut(handler: StreamHandler, control: Control): StreamHandler {
-  const onClose = handler.onClose.bind(handler)
-  handler.onClose = error => {
-    control.leave()
-    onClose(error)
-  }
-  return handler
 }

@@ -52,9 +52,10 @@ export default function runRouterThread(task: DataTask & RouterExtras): Promise<
   const memory = options.io === 'net' ? portableMemory() : mapIoMemory()
   const output = new Output(memory.bytes, memory.at, IO_OUTPUT_BYTES)
   const transport = openTransport(options.io, { memory, output, idleSeconds: 0 })
+  const control = new Control(task.control)
   const facts = {
     options,
-    control: new Control(task.control),
+    control,
     counters,
     startedAt: task.startedAt,
     now: () => clock.seconds(),
@@ -78,6 +79,10 @@ export default function runRouterThread(task: DataTask & RouterExtras): Promise<
     new RingAuthenticator(new LoginRing(task.logins), index, () => clock.milliseconds())
   const services = {
     ...servicesOf(options, index, counts, events),
+    onClosed: (_session: Session, error: string) => {
+      control.leave()
+      if (error !== '') events.emit(EventKind.connectionFailed, index, error)
+    },
     output,
     authenticator: logins,
     nextTurn: (call: () => void) => transport.atTurnEnd(call),
@@ -104,7 +109,7 @@ function servicesOf(
   index: number,
   counts: Float64Array,
   events: Events,
-): Omit<SessionServices, 'output' | 'authenticator' | 'nextTurn' | 'later'> {
+): Omit<SessionServices, 'output' | 'authenticator' | 'nextTurn' | 'later' | 'onClosed'> {
   return {
     beginTurn: () => {},
     nowMs: () => performance.now(),
@@ -117,8 +122,5 @@ function servicesOf(
     itemSizeMax: options.itemSizeMax,
     flushAllowed: true,
     version: latin1(COMPATIBLE_VERSION),
-    onClosed: (_session, error) => {
-      if (error !== '') events.emit(EventKind.connectionFailed, index, error)
-    },
   }
 }

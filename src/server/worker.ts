@@ -72,6 +72,7 @@ export const STAGING_BYTES = 8 * 1024 * 1024
 export default async function runNodeThread(task: DataTask & NodeExtras): Promise<void> {
   const options = { ...task.options, itemSizeMax: effectiveItemSizeMax(task.options) }
   const { index } = task
+  const control = new Control(task.control)
   const counters = new Counters(task.counters)
   const classes = new ClassCounters(task.classes)
   const switches = new Switches(task.switches)
@@ -116,7 +117,7 @@ export default async function runNodeThread(task: DataTask & NodeExtras): Promis
     realMs: () => realClock.milliseconds(),
     facts: {
       options: task.options,
-      control: new Control(task.control),
+      control,
       startedAt: task.startedAt,
       port: task.tcpPort,
       memoryLimitBytes: () => memoryLimit.bytes,
@@ -137,6 +138,7 @@ export default async function runNodeThread(task: DataTask & NodeExtras): Promis
   const services = {
     ...servicesOf(options, index, counts, events),
     onClosed: ({ stream: { fd } }: Session, error: string) => {
+      control.leave()
       const peer = connections.close(fd)
       if (watch.isWatched && watch.wants(Topic.connevents)) {
         watch.closed(fd, peer, error === '' ? 'normal' : 'error')

@@ -13,7 +13,7 @@ import type { Session } from './session.ts'
 export class Login implements LoginClient {
   readonly #session: Session
   readonly #authenticator: Authenticator | undefined
-  #answer: (verdict: Verdict) => void = () => {}
+  #answer: ((verdict: Verdict) => void) | undefined
   /** The account's name; undefined until a login, and always where nobody has to. */
   user: string | undefined
   /** What the user may do; undefined: everything. */
@@ -58,7 +58,7 @@ export class Login implements LoginClient {
     if (verdict.kind !== VerdictKind.goesOn) {
       session.services.counters.authAttempt(verdict.kind === VerdictKind.granted, this.peer)
     }
-    this.#answer(verdict)
+    this.#answer!(verdict)
     if (verdict.kind === VerdictKind.turnedAway) session.close()
     session.proceed()
   }

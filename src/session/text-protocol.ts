@@ -37,7 +37,8 @@ const numbers = new NumberReader()
 export class TextProtocol {
   readonly #session: Session
   readonly #request = new Request()
-  readonly #value: IncomingValue
+  /** Made for the first one that comes in pieces. */
+  #value: IncomingValue | undefined
   readonly #login: TextLogin | undefined
   #state: number = State.line
   #toSwallow = 0
@@ -48,12 +49,11 @@ export class TextProtocol {
 
   constructor(session: Session) {
     this.#session = session
-    this.#value = new IncomingValue(session)
     this.#login = session.login.isAsked ? new TextLogin(session) : undefined
   }
 
   abandon(): void {
-    this.#value.abandon()
+    this.#value?.abandon()
   }
 
   process(bytes: Uint8Array, at: number, end: number): number {
@@ -65,9 +65,10 @@ export class TextProtocol {
         position = next
         this.#session.tookUp(end - position)
       } else if (this.#state === State.value) {
-        position = this.#value.fill(bytes, position, end)
-        if (this.#value.isLost) this.#loseValue()
-        else if (this.#value.isWhole) this.#finishValue()
+        const value = this.#value!
+        position = value.fill(bytes, position, end)
+        if (value.isLost) this.#loseValue(value)
+        else if (value.isWhole) this.#finishValue(value)
       } else {
         const size = Math.min(this.#toSwallow, end - position)
         this.#toSwallow -= size
@@ -274,6 +275,7 @@ export class TextProtocol {
       else if (!request.quiet) session.output.put(TextLine.badDataChunk)
       return valueEnd + 2
     }
+    this.#value ??= new IncomingValue(session)
     if (!this.#value.open(request, 2)) {
       session.executor.refuse(session, request, Status.noMemory)
       return this.#swallow(valueAt)
@@ -289,19 +291,19 @@ export class TextProtocol {
   }
 
   /** There is no memory for the rest of a value: answered at once, as if it had never begun. */
-  #loseValue(): void {
+  #loseValue(value: IncomingValue): void {
     this.#session.executor.refuse(this.#session, this.#request, Status.noMemory)
-    this.#toSwallow = this.#value.rest
+    this.#toSwallow = value.rest
     this.#state = State.swallow
   }
 
-  #finishValue(): void {
+  #finishValue(value: IncomingValue): void {
     this.#state = State.line
-    if (this.#value.endsInCrlf) {
-      this.#value.commit(this.#request)
+    if (value.endsInCrlf) {
+      value.commit(this.#request)
       return
     }
-    this.#value.abandon()
+    value.abandon()
     if (!this.#request.quiet) this.#session.output.put(TextLine.badDataChunk)
   }
 

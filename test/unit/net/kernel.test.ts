@@ -137,7 +137,10 @@ describe('runDataThread() without an acceptor', () => {
       onData: () => steps.push('data'),
       onDrain: () => {},
       onEnd: () => {},
-      onClose: () => steps.push('closed'),
+      onClose: () => {
+        control.leave()
+        steps.push('closed')
+      },
     })
     const task = {
       index: 0,
