@@ -216,7 +216,8 @@ const differences: readonly Step[] = [
     Older.deleteUsage,
   ),
   // The same answer, but alone: before 1.6.45 it took the pipelined answers before it along.
-  differs(`get a ${'k'.repeat(251)}\r\n`, FORMAT, FORMAT, Older.longKey),
+  // (Of a key that nobody stores: memcached has read those before the long one by then.)
+  differs(`get never ${'k'.repeat(251)}\r\n`, FORMAT, FORMAT, Older.longKey),
 ]
 
 function differs(send: string, memcached: string, node: string, reason: string): Step {
