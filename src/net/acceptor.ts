@@ -5,6 +5,9 @@
  *   listening sockets ─┐
  *   eventfd (stop) ────┴─▶ poll ─▶ accept4 ─▶ over the limit? refuse : deal to the next data thread
  *
+ * Where connections over the limit are not to be refused, nothing is accepted while it is reached:
+ * they wait in the kernel. So they do while the process is out of descriptors.
+ *
  * It blocks inside poll on purpose; main ends it with the stop word and the eventfd.
  */
 import { AllowList } from './allow-list.ts'
@@ -20,6 +23,8 @@ export type AcceptorTask = {
   listeners: readonly Listener[]
   eventfd: number
   connectionLimit: number
+  /** Over the limit: refuse at once, or let them wait until there is room. */
+  refusesOverLimit: boolean
   /** Networks that connections may come from; undefined: any. */
   allow: readonly string[] | undefined
   /** Sent to a connection over the limit, before it is closed. */
@@ -34,6 +39,8 @@ export type Listener = { fd: number; secure: Secure | undefined; group: number }
 const ACCEPT_BATCH = 64
 /** Out of descriptors: closing connections must get a chance before the next try. */
 const EXHAUSTED_PAUSE_MS = 50
+/** At the limit: how soon a connection that closes is noticed. */
+const FULL_HOUSE_PAUSE_MS = 10
 /** All data threads have more than they can take up: they get a moment. */
 const FULL_PAUSE_MS = 1
 
@@ -44,13 +51,28 @@ export default function runAcceptor(task: AcceptorTask): void {
   const waiting = [task.eventfd, ...task.listeners.map(({ fd }) => fd)]
   const ready: boolean[] = []
   const groups = task.lanes.map(lanes => new DealerGroup(lanes.map(lane => dealerOf(lane, kernel))))
+  const gate = new Gate(control)
   let pauseMs = 0
+
+  const isFull = (): boolean => {
+    return !task.refusesOverLimit && control.connections >= task.connectionLimit
+  }
 
   const acceptFrom = (listener: Listener): void => {
     const group = groups[listener.group]!
     for (let i = 0; i < ACCEPT_BATCH; i += 1) {
+      if (isFull()) {
+        gate.shut()
+        pauseMs = FULL_HOUSE_PAUSE_MS
+        return
+      }
       const fd = kernel.accept(listener.fd)
-      if (fd === -Errno.EMFILE || fd === -Errno.ENFILE) pauseMs = EXHAUSTED_PAUSE_MS
+      if (fd === -Errno.EMFILE || fd === -Errno.ENFILE) {
+        gate.shut()
+        pauseMs = EXHAUSTED_PAUSE_MS
+        return
+      }
+      gate.open()
       // Anything else (EAGAIN, a peer that has gone already) is over with this try.
       if (fd < 0) return
       if (allowed && !allowed.allows(kernel.peerOf(fd))) {
@@ -80,7 +102,9 @@ export default function runAcceptor(task: AcceptorTask): void {
   while (!control.isStopping) {
     if (pauseMs > 0) {
       kernel.poll([task.eventfd], pauseMs, ready)
+      if (isFull()) continue
       pauseMs = 0
+      gate.openIfFewer()
       continue
     }
     kernel.poll(waiting, -1, ready)
@@ -89,6 +113,36 @@ export default function runAcceptor(task: AcceptorTask): void {
     })
   }
   for (const group of groups) group.end()
+}
+
+/** Whether connections are accepted, as statistics tell it. */
+class Gate {
+  readonly #control: Control
+  /** -1: it is open. */
+  #shutAtMs = -1
+  #connections = 0
+
+  constructor(control: Control) {
+    this.#control = control
+  }
+
+  shut(): void {
+    if (this.#shutAtMs >= 0) return
+    this.#shutAtMs = performance.now()
+    this.#connections = this.#control.connections
+    this.#control.holdOff()
+  }
+
+  open(): void {
+    if (this.#shutAtMs < 0) return
+    this.#control.acceptAgain((performance.now() - this.#shutAtMs) * 1000)
+    this.#shutAtMs = -1
+  }
+
+  /** One that closes makes room, whether or not somebody waits for it. */
+  openIfFewer(): void {
+    if (this.#control.connections < this.#connections) this.open()
+  }
 }
 
 class DealerGroup {

@@ -33,6 +33,11 @@ export type ThreadHostOptions = {
   control: Control
   listen: readonly ListenAddress[]
   connectionLimit: number
+  /**
+   * What is over the limit: refused at once, or left waiting until there is room (only where there
+   * is an acceptor).
+   */
+  refusesOverLimit: boolean
   refusal: Uint8Array
   /** Networks that connections may come from; undefined: any. */
   allow: readonly string[] | undefined
@@ -243,6 +248,7 @@ export class ThreadHost {
       listeners: this.#listeners,
       eventfd: this.#eventfd,
       connectionLimit: this.#options.connectionLimit,
+      refusesOverLimit: this.#options.refusesOverLimit,
       refusal: this.#options.refusal,
       allow: this.#options.allow,
       lanes,

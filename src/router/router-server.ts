@@ -70,6 +70,7 @@ export async function startRouter(
     control,
     listen: options.listen.map(address => ({ ...address, backlog: options.backlog })),
     connectionLimit: options.connectionLimit,
+    refusesOverLimit: true,
     refusal: TextLine.tooManyConnections,
     allow: options.allow,
     extras,

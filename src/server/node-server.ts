@@ -77,6 +77,9 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
       wake: thread => wake?.(thread),
       onError: error => hooks.log.error({ error: String(error) }, 'Cannot check a login'),
     })
+  if (!options.extended.maxconnsFast && !options.useKernel) {
+    hooks.log.warn({}, 'no_maxconns_fast has no effect without koffi: too many are refused')
+  }
   const clockEpochMs = monotonicEpochMs()
   const clock = systemClock(clockEpochMs)
   const extras: NodeExtras = {
@@ -105,6 +108,7 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     control,
     listen: options.listen.map(address => ({ ...address, backlog: options.backlog })),
     connectionLimit: options.connectionLimit,
+    refusesOverLimit: options.extended.maxconnsFast,
     refusal: TextLine.tooManyConnections,
     allow: options.allow,
     extras,

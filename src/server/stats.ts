@@ -79,6 +79,7 @@ export function nodeStats(
       counters.reset()
       classes.reset()
       host.prefixes.reset()
+      facts.control.resetStatistics()
       return lineOnly('RESET')
     default:
       return undefined
@@ -185,11 +186,14 @@ function processRows(facts: NodeFacts, now: number): Row[] {
 }
 
 function connectionRows({ options, control }: NodeFacts): Row[] {
+  const { total, rejected, denied } = control.statistics
+  // memcached has this row only where connections can be rejected.
+  const mayReject = options.extended.maxconnsFast || options.allow !== undefined
   return [
     ['max_connections', options.connectionLimit],
     ['curr_connections', control.connections],
-    ['total_connections', control.totalConnections],
-    ['rejected_connections', control.rejectedConnections + control.deniedConnections],
+    ['total_connections', total],
+    ...(mayReject ? [['rejected_connections', rejected + denied] as Row] : []),
     ['connection_structures', control.connections],
     ['response_obj_oom', 0],
     ['response_obj_count', 0],
@@ -240,12 +244,13 @@ function rowsIf(condition: boolean, names: readonly string[]): Row[] {
 }
 
 function slabRowsOfAll({ counters, facts, switches, watchLog }: StatHost): Row[] {
-  const { options, hashPower, indexBytes, memoryLimitBytes } = facts
+  const { options, control, hashPower, indexBytes, memoryLimitBytes } = facts
+  const { heldOff, heldOffMicroseconds } = control.statistics
   return [
     ['limit_maxbytes', memoryLimitBytes()],
-    ['accepting_conns', 1],
-    ['listen_disabled_num', 0],
-    ['time_in_listen_disabled_us', 0],
+    ['accepting_conns', Number(control.isAccepting)],
+    ['listen_disabled_num', heldOff],
+    ['time_in_listen_disabled_us', heldOffMicroseconds],
     ['threads', options.threads],
     ['conn_yields', counters.sum(Counter.connYields)],
     ['hash_power_level', hashPower()],

@@ -112,7 +112,7 @@ describe('runAcceptor()', () => {
     const refusal = Buffer.from('ERROR Too many open connections\r\n')
     const listeners = [{ fd: listener, secure: undefined, group: 0 }]
     const task = { control: control.buffer, listeners, eventfd, refusal, lanes: [lanes] }
-    runAcceptor({ ...task, connectionLimit: 7, allow: undefined })
+    runAcceptor({ ...task, connectionLimit: 7, refusesOverLimit: true, allow: undefined })
     expect(dealt.map(([thread]) => thread)).toEqual([0, 1, 2, 0, 1, 2, 0])
     expect(ended).toEqual([0, 1, 2])
     expect(control.connections).toBe(7)
