@@ -8,6 +8,9 @@ import { isLoopback } from '../cluster/address.ts'
 import type { ConfigureMessage } from '../cluster/child-protocol.ts'
 import type { ClusterConfig } from '../cluster/config.ts'
 import { ClusterFileError } from '../cluster/problems.ts'
+import { readTls, TlsError } from '../net/tls-material.ts'
+import { readOutboundTls } from '../net/tls-outbound.ts'
+import type { Secure } from '../net/transport.ts'
 import type { IoChoice } from '../net/io.ts'
 import { createLog } from '../observe/log.ts'
 import { nodeLabel, type Placement, parsePlacement, PlacementError } from '../ring/placement.ts'
@@ -26,15 +29,18 @@ import {
   collectList,
   collectNetworks,
   EX_USAGE,
+  FlagError,
   ioOf,
   ioOption,
   parseHostPort,
   sizeInBytes,
   wholeNumber,
 } from './flags.ts'
+import { addTlsOptions, nodeTlsFilesOf, type TlsFlags, tlsFilesOf } from './router-tls.ts'
 import { configureBySupervisor, runServer } from './run-server.ts'
+import { secureAddress } from './tls-flags.ts'
 
-type Flags = {
+type Flags = TlsFlags & {
   config?: string
   nodes: string[]
   port?: number
@@ -56,10 +62,13 @@ const EXAMPLES = `
 Examples:
   memring router --config cluster-config/compose.yaml
   memring router --nodes 10.0.0.1:11211,10.0.0.2:11211
-  memring router --nodes a:11211,b:11211 -l 0.0.0.0 -Y users.txt`
+  memring router --nodes a:11211,b:11211 -l 0.0.0.0 -Y users.txt
+  memring router --nodes a:11211 --tls-cert r.crt --tls-key r.key -l 0.0.0.0 --users users.yaml
+  memring router --nodes a:11211 --node-ca nodes.crt`
 
 const DEFAULT_PORT = 11211
-const EXPECTED_USERS = 'expected --users FILE, -Y FILE, --allow CIDR, or --open if that is meant'
+const EXPECTED_USERS =
+  'expected --users FILE, -Y FILE, --allow CIDR, mtls:, or --open if that is meant'
 const MIB = 1024 * 1024
 
 const defaults = {
@@ -76,7 +85,7 @@ const defaults = {
 }
 
 export function routerCommand(): Command {
-  return new Command('router')
+  return addTlsOptions(new Command('router'))
     .description('one endpoint that partitions keys over nodes')
     .option('--config <file>', 'cluster file')
     .option('--nodes <list>', 'nodes without a file: host:port,host:port', collectList, [])
@@ -151,9 +160,13 @@ async function runRouter(flags: Flags, command: Command): Promise<void> {
   await runServer({ log, portFlag, supervised: flags.supervised === true }, async onFatal => {
     const server = await startRouter(options, { log, onFatal })
     // Under a supervisor it is the supervisor who says who may log in.
-    if (flags.supervised) return server
+    if (flags.supervised) return { ...server, reload: () => server.reloadTls() }
     const replace = (list: readonly Account[]) => server.replaceAccounts(list)
-    return { ...server, reload: () => void rereadAccounts(load, replace, log) }
+    const reload = () => {
+      server.reloadTls()
+      void rereadAccounts(load, replace, log)
+    }
+    return { ...server, reload }
   })
 }
 
@@ -164,11 +177,20 @@ async function loadOptions(flags: Flags, isIoGiven: boolean): Promise<Loaded> {
   const options = flags.config
     ? await fromFile(flags.config, { flags, isIoGiven, accounts: found.accounts })
     : fromFlags(flags, found.accounts)
+  checkTls(options)
   return { options, accounts: options.accounts, openFiles: found.openFiles }
 }
 
+/** What cannot be used is said before anything starts. @throws TlsError */
+function checkTls({ tls, nodeTls }: RouterOptions): void {
+  if (tls) readTls(tls, () => {})
+  if (nodeTls) readOutboundTls(nodeTls)
+}
+
 function isExpected(error: unknown): error is Error {
-  return [ClusterFileError, UsageError, AccountsError].some(known => error instanceof known)
+  return [ClusterFileError, UsageError, AccountsError, TlsError].some(
+    known => error instanceof known,
+  )
 }
 
 function refuse(message: string): never {
@@ -197,7 +219,11 @@ async function fromFile(
     ...defaults,
     ...router,
     listen:
-      flags.port === undefined ? router.listen : router.listen.map(({ host }) => at(host, flags)),
+      flags.port === undefined
+        ? router.listen
+        : router.listen.map(({ host, secure }) => ({ ...at(host, flags), secure })),
+    tls: tlsFilesOf(flags, refuse) ?? router.tls,
+    nodeTls: nodeTlsFilesOf(flags, refuse) ?? router.nodeTls,
     threads: flags.threads ?? router.threads,
     placement: flags.placement ?? config.placement,
     nodes: config.nodes,
@@ -216,10 +242,16 @@ function fromFlags(flags: Flags, accounts: RouterOptions['accounts']): RouterOpt
   if (flags.nodes.length === 0) {
     throw new UsageError('Cannot start: expected --config FILE or --nodes host:port,host:port')
   }
-  const given = flags.listen.map(text => parse(text))
-  const hosts = given.length > 0 ? given : [parse('127.0.0.1'), parse('[::1]')]
-  const listen = hosts.map(({ host, port }) => (port ? { host, port } : at(host, flags)))
-  const beyond = listen.find(({ host }) => !isLoopback(host))
+  const tls = tlsFilesOf(flags, refuse)
+  const given = flags.listen.length > 0 ? flags.listen : ['127.0.0.1', '[::1]']
+  const listen = given.map(text => {
+    const address = secured(text, tls !== undefined)
+    const { host, port } = parse(address.text)
+    return { ...(port ? { host, port } : at(host, flags)), secure: address.secure }
+  })
+  const isGuarded = (secure: Secure | undefined) =>
+    secure === 'mtls' || (secure === 'tls' && tls?.verify === 2)
+  const beyond = listen.find(({ host, secure }) => !isLoopback(host) && !isGuarded(secure))
   if (beyond && !flags.open && !flags.allow && accounts === undefined) {
     throw new UsageError(`Cannot listen on ${beyond.host} for everybody: ${EXPECTED_USERS}`)
   }
@@ -227,6 +259,8 @@ function fromFlags(flags: Flags, accounts: RouterOptions['accounts']): RouterOpt
   return {
     ...defaults,
     listen,
+    tls,
+    nodeTls: nodeTlsFilesOf(flags, refuse),
     threads: flags.threads ?? defaults.threads,
     placement,
     nodes: flags.nodes.map(text => nodeOf(text, placement)),
@@ -246,6 +280,19 @@ function parse(text: string): { host: string; port: number | undefined } {
     return parseHostPort(text)
   } catch (error) {
     if (error instanceof InvalidArgumentError) throw new UsageError(error.message)
+    throw error
+  }
+}
+
+/** Without a prefix such as `notls:`, and what it says. */
+function secured(text: string, enabled: boolean): ReturnType<typeof secureAddress> {
+  try {
+    return secureAddress(text, enabled)
+  } catch (error) {
+    if (error instanceof FlagError)
+      throw new UsageError(
+        error.message.replace('-Z with its certificate', '--tls-cert FILE and --tls-key FILE'),
+      )
     throw error
   }
 }

@@ -76,7 +76,7 @@ export async function runServer(
   const shown = server.listening.map(formatListen).join(', ')
   const addresses = server.listening
     .filter(({ host }) => !host.startsWith('/'))
-    .map(({ host, port }) => ({ host, port }))
+    .map(({ host, port, secure }) => ({ host, port, secure }))
   const { io, ioReason } = server
   const why = ioReason === '' ? {} : { ioReason }
   log.info({ listening: shown, io, ...why, pid: process.pid }, 'Serving')

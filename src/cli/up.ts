@@ -111,7 +111,7 @@ function stopOnSignal(supervisor: Supervisor, log: Log): Promise<void> {
 
 function withPort(config: ClusterConfig, port: number | undefined): ClusterConfig {
   if (port === undefined) return config
-  const listen = config.router.listen.map(({ host }) => ({ host, port }))
+  const listen = config.router.listen.map(({ host, secure }) => ({ host, port, secure }))
   for (const address of listen) {
     const node = config.nodes.find(other => collides(address, other))
     if (node === undefined) continue
@@ -122,7 +122,13 @@ function withPort(config: ClusterConfig, port: number | undefined): ClusterConfi
 }
 
 /** The nodes are ours to start here, so what goes for the router's listeners goes for theirs. */
-function checkNodes({ nodes, users, open }: ClusterConfig, file: string): void {
+function checkNodes({ nodes, users, open, router }: ClusterConfig, file: string): void {
+  if (router.nodeTls !== undefined) {
+    const expected = 'expected them to run elsewhere, and "memring router" in front'
+    throw new UpError(
+      `Cannot use router.node_tls in ${file}: nodes of "up" have no TLS, ${expected}`,
+    )
+  }
   if (open || users.length > 0) return
   const node = nodes.find(({ host }) => !isLoopback(host))
   if (node === undefined) return

@@ -10,7 +10,7 @@
  *
  * Credentials travel here only, so that they stand neither on disk nor in a command line.
  */
-import type { Address, User } from './config.ts'
+import type { ListenConfig, User } from './config.ts'
 
 /** A node as the router needs it: its place on the ring and where it really listens. */
 export type RingNode = {
@@ -33,11 +33,11 @@ export type ConfigureMessage = {
   /** Router only: the nodes, in the order of the cluster file. */
   nodes?: readonly RingNode[]
   /** Router only: where to listen, instead of what the cluster file says. */
-  listen?: readonly Address[]
+  listen?: readonly ListenConfig[]
 }
 
 /** The only message from a child: it accepts connections on these addresses. */
-export type ReadyMessage = { type: 'ready'; listening: readonly Address[] }
+export type ReadyMessage = { type: 'ready'; listening: readonly ListenConfig[] }
 
 /** The part of `process` that a supervised child needs. */
 export type ParentChannel = {
@@ -74,7 +74,7 @@ export function receiveConfigure(
  * the supervisor cannot be missed.
  * @throws {Error} when the supervisor has gone meanwhile: the child must not stay behind.
  */
-export function sendReady(parent: ParentChannel, listening: readonly Address[]): void {
+export function sendReady(parent: ParentChannel, listening: readonly ListenConfig[]): void {
   if (!parent.connected) throw new Error('Cannot report to the supervisor: it has gone')
   parent.send?.({ type: 'ready', listening })
 }
@@ -97,7 +97,7 @@ export function isReady(message: unknown): message is ReadyMessage {
   )
 }
 
-function isAddress(value: unknown): value is Address {
+function isAddress(value: unknown): value is ListenConfig {
   return isObject(value) && typeof value['host'] === 'string' && isPort(value['port'])
 }
 

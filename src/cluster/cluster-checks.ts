@@ -48,6 +48,7 @@ export function checkCluster(source: YamlSource, sections: Sections): void {
   checkAddresses(source, listeners)
   if (router === undefined) return
   checkReach(source, router, sections)
+  checkTls(source, router)
   const { min, max } = router.reconnect
   if (min > max) {
     const path = ['router', 'reconnect', 'min']
@@ -153,9 +154,25 @@ function checkReach(source: YamlSource, router: RouterEntry, sections: Sections)
   if (router.allow !== undefined) return
   if (sections.hasUsers || sections.cluster === undefined || sections.cluster.open) return
   for (const [at, address] of router.listen.entries()) {
-    if (isLoopback(address.host)) continue
+    if (isLoopback(address.host) || wantsCertificate(router, address)) continue
     const found = `found ${formatAddress(address)}, open to everyone who can reach it`
-    const expected = 'expected users, allow, a loopback address, or open: true'
+    const expected = 'expected users, allow, mtls:, a loopback address, or open: true'
     source.addProblem(['router', 'listen', at], `${found}, ${expected}`)
   }
+}
+
+/** Whether only those come in who show a certificate. */
+function wantsCertificate({ tls }: RouterEntry, { prefix }: RouterEntry['listen'][0]): boolean {
+  return prefix === 'mtls' || (prefix === undefined && tls?.verify === 'require')
+}
+
+function checkTls(source: YamlSource, { listen, tls, node_tls: nodeTls }: RouterEntry): void {
+  for (const [at, { prefix }] of listen.entries()) {
+    if (prefix === undefined || prefix === 'notls' || tls !== undefined) continue
+    const found = `found ${prefix}: without router.tls`
+    source.addProblem(['router', 'listen', at], `${found}, expected its cert and key`)
+  }
+  const path = ['router', 'node_tls']
+  const alone = nodeTls && (nodeTls.cert === undefined) !== (nodeTls.key === undefined)
+  if (alone) source.addProblem(path, 'found one of cert and key, expected both or none')
 }

@@ -5,7 +5,7 @@
  * Import it only where a file is read (`await import`): yaml and zod take 20 MB of memory. No
  * password, right or wrong, ever gets into a message.
  */
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import {
   checkCluster,
@@ -48,7 +48,7 @@ export function loadClusterFile(path: string, environment: Environment): Cluster
   const sections = readSections(source, dirname(path))
   if (sections !== undefined) checkCluster(source, sections)
   if (source.problems.length > 0) throw new ClusterFileError(path, source.problemsInOrder())
-  return configOf(sections)
+  return configOf(sections, dirname(path))
 }
 
 /** Every section that is right by itself; what is wrong is noted in the source. */
@@ -166,7 +166,7 @@ function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function configOf(sections: Sections | undefined): ClusterConfig {
+function configOf(sections: Sections | undefined, directory: string): ClusterConfig {
   const { cluster, defaults, nodes, router, users } = sections ?? {}
   if (!cluster || !defaults || !nodes || !router || !users) {
     throw new Error('Cannot use a cluster file: a section is missing and no problem was noted')
@@ -175,7 +175,7 @@ function configOf(sections: Sections | undefined): ClusterConfig {
     name: cluster.name,
     placement: cluster.placement,
     nodes: nodes.map(({ value }) => nodeOf(value, defaults, cluster.placement)),
-    router: routerOf(router),
+    router: routerOf(router, directory),
     users: users.map(({ value }) => value),
     open: cluster.open,
   }
@@ -197,9 +197,9 @@ function nodeOf(entry: NodeEntry, defaults: Defaults, placement: Placement): Nod
   }
 }
 
-function routerOf(entry: RouterEntry): RouterConfig {
+function routerOf(entry: RouterEntry, directory: string): RouterConfig {
   return {
-    listen: entry.listen,
+    ...tlsOf(entry, directory),
     threads: entry.threads,
     connectionsPerNode: entry.connections_per_node,
     connectionLimit: entry.connections,
@@ -211,3 +211,35 @@ function routerOf(entry: RouterEntry): RouterConfig {
     io: entry.io,
   }
 }
+
+/** Files are found beside the cluster file, as password files are. */
+function tlsOf(
+  { listen, tls, node_tls: nodeTls }: RouterEntry,
+  directory: string,
+): Pick<RouterConfig, 'listen' | 'tls' | 'nodeTls'> {
+  const beside = (file: string | undefined) =>
+    file === undefined ? file : resolve(directory, file)
+  return {
+    listen: listen.map(({ host, port, prefix }) => {
+      const own = prefix === 'btls' || prefix === 'mtls' ? prefix : 'tls'
+      return { host, port, secure: tls === undefined || prefix === 'notls' ? undefined : own }
+    }),
+    tls: tls && {
+      chainCert: resolve(directory, tls.cert),
+      key: resolve(directory, tls.key),
+      caCert: beside(tls.ca),
+      verify: TLS_VERIFY[tls.verify],
+      minVersion: `TLSv${tls.min_version}`,
+      ciphers: tls.ciphers,
+    },
+    nodeTls: nodeTls && {
+      ca: beside(nodeTls.ca),
+      cert: beside(nodeTls.cert),
+      key: beside(nodeTls.key),
+      serverName: nodeTls.server_name,
+    },
+  }
+}
+
+/** memcached's numbers (`ssl_verify_mode`). */
+const TLS_VERIFY = { none: 0, request: 1, require: 2 } as const

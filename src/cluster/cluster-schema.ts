@@ -35,6 +35,48 @@ const address = z
     }
   })
 
+const LISTENER = /^(?:(notls|btls|mtls):)?(.*)$/
+
+/** An address as `-l` takes it: notls:, btls: and mtls: differ from the rule of `router.tls`. */
+const listener = z
+  .string({ error: 'host:port, or notls:, btls: or mtls: and host:port' })
+  .transform((text, context) => {
+    const [, prefix, rest = ''] = LISTENER.exec(text) ?? []
+    const result = address.safeParse(rest)
+    if (result.success) return { ...result.data, prefix }
+    for (const { message } of result.error.issues) context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  })
+
+const FILE = 'a file, relative to the cluster file'
+const file = word(/^[^\0]{1,4096}$/, FILE)
+const verifyModes = ['none', 'request', 'require'] as const
+const tlsVersions = ['1.2', '1.3'] as const
+
+const tls = z.strictObject(
+  {
+    cert: file,
+    key: file,
+    ca: file.optional(),
+    verify: z.enum(verifyModes, { error: `one of ${verifyModes.join(', ')}` }).default('none'),
+    min_version: z
+      .preprocess(String, z.enum(tlsVersions, { error: `one of ${tlsVersions.join(', ')}` }))
+      .default('1.2'),
+    ciphers: z.string({ error: "OpenSSL's list of ciphers" }).optional(),
+  },
+  mapping(),
+)
+
+const nodeTls = z.strictObject(
+  {
+    ca: file.optional(),
+    cert: file.optional(),
+    key: file.optional(),
+    server_name: word(/^[A-Za-z0-9._:-]{1,253}$/, 'a host name or an address').optional(),
+  },
+  mapping(),
+)
+
 const NETWORKS = 'a list of addresses and networks such as 10.0.0.0/8 or fd00::/8'
 const network = z.string({ error: NETWORKS }).refine(isNetwork, { error: NETWORKS })
 
@@ -85,10 +127,12 @@ export const nodeSchema = z.strictObject({
 
 export const routerSchema = z.strictObject({
   listen: z
-    .array(address, { error: `a list of 1 to ${LISTEN_COUNT_MAX} addresses` })
+    .array(listener, { error: `a list of 1 to ${LISTEN_COUNT_MAX} addresses` })
     .min(1, { error: `1 to ${LISTEN_COUNT_MAX} addresses` })
     .max(LISTEN_COUNT_MAX, { error: `1 to ${LISTEN_COUNT_MAX} addresses` })
-    .default([{ host: '127.0.0.1', port: 11_211 }]),
+    .default([{ host: '127.0.0.1', port: 11_211, prefix: undefined }]),
+  tls: tls.optional(),
+  node_tls: nodeTls.optional(),
   threads: whole(1, 64).default(1),
   connections_per_node: whole(1, 64).default(1),
   connections: whole(1, 1_000_000).default(65_000),
@@ -134,6 +178,8 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
   placement: ['preset', ...Object.keys(optionFields)],
   'router.timeouts': ['connect', 'request'],
   'router.reconnect': ['min', 'max'],
+  'router.tls': Object.keys(tls.shape),
+  'router.node_tls': Object.keys(nodeTls.shape),
   users: Object.keys(userSchema.shape),
 }
 

@@ -32,8 +32,31 @@ export type NodeConfig = {
   io: IoName | undefined
 }
 
+/** Of `router.tls`: PEM files, and what clients must show. */
+export type TlsConfig = {
+  chainCert: string
+  key: string
+  caCert: string | undefined
+  verify: 0 | 1 | 2
+  minVersion: 'TLSv1.2' | 'TLSv1.3'
+  ciphers: string | undefined
+}
+
+/** Of `router.node_tls`. */
+export type NodeTlsConfig = {
+  ca: string | undefined
+  cert: string | undefined
+  key: string | undefined
+  serverName: string | undefined
+}
+
+/** `secure`: as the prefixes of `-l` say it; undefined: no TLS. */
+export type ListenConfig = Address & { secure?: 'tls' | 'btls' | 'mtls' | undefined }
+
 export type RouterConfig = {
-  listen: readonly Address[]
+  listen: readonly ListenConfig[]
+  tls: TlsConfig | undefined
+  nodeTls: NodeTlsConfig | undefined
   threads: number
   /** Connections that each router thread keeps to each node. */
   connectionsPerNode: number

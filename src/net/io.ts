@@ -4,6 +4,7 @@ import type { IoMemory } from './io-memory.ts'
 import { loadLibc } from './libc.ts'
 import { NodeTransport } from './node-transport.ts'
 import type { TlsDoors } from './tls-door.ts'
+import type { TlsDialler } from './tls-outbound.ts'
 import type { NativeTransport, PortableTransport } from './transport.ts'
 import { uringRefusal } from './uring/probe.ts'
 import type { MovableOutput } from './uring/sender.ts'
@@ -52,11 +53,13 @@ export type TransportOptions = {
   idleSeconds: number
   /** For secure listeners, which only the portable transport serves. */
   tls?: TlsDoors | undefined
+  /** Outbound connections by TLS: on the portable transport as well. */
+  dialler?: TlsDialler | undefined
 }
 
 export function openTransport(
   io: Io,
-  { memory, output, idleSeconds, tls }: TransportOptions,
+  { memory, output, idleSeconds, tls, dialler }: TransportOptions,
 ): PortableTransport | NativeTransport {
   switch (io) {
     case 'uring':
@@ -64,6 +67,6 @@ export function openTransport(
     case 'epoll':
       return new EpollTransport(memory, idleSeconds)
     case 'net':
-      return new NodeTransport({ idleSeconds, tls })
+      return new NodeTransport({ idleSeconds, tls, dialler })
   }
 }

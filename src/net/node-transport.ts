@@ -7,6 +7,7 @@ import { chmodSync } from 'node:fs'
 import { createServer, type Server, Socket } from 'node:net'
 import { assert } from '../base/assert.ts'
 import type { TlsDoors } from './tls-door.ts'
+import type { TlsDialler } from './tls-outbound.ts'
 import {
   type Cancel,
   DRAIN_MS,
@@ -28,6 +29,7 @@ const WHOLE = { readable: true, writable: true, allowHalfOpen: true }
 /** A peer that went away by reset or mid-write has closed its connection: nothing is wrong here. */
 const NORMAL_CLOSES = new Set(['ECONNRESET', 'EPIPE'])
 
+type Dialled = { socket: Socket; stream: NodeStream }
 type OnRead = { buffer: Uint8Array; callback: (length: number, bytes: Uint8Array) => boolean }
 /**
  * `onread` works with the constructor as it does with connect (node's documentation of net.Socket).
@@ -115,6 +117,14 @@ function descriptorOf(socket: Socket): number {
   return handle?.fd ?? -1
 }
 
+export type NodeTransportOptions = {
+  idleSeconds?: number
+  /** For secure listeners. */
+  tls?: TlsDoors | undefined
+  /** Outbound connections by TLS. */
+  dialler?: TlsDialler | undefined
+}
+
 export class NodeTransport implements PortableTransport {
   readonly #input = Buffer.allocUnsafeSlow(READ_BYTES)
   readonly #inputBytes = new Uint8Array(this.#input.buffer)
@@ -123,12 +133,14 @@ export class NodeTransport implements PortableTransport {
   readonly #servers: Server[] = []
   readonly #idleSeconds: number
   readonly #tls: TlsDoors | undefined
+  readonly #dialler: TlsDialler | undefined
   #onEmpty: () => void = () => {}
 
   /** @param options `idleSeconds`: how long a client may say nothing, 0 for ever. */
-  constructor({ idleSeconds = 0, tls }: { idleSeconds?: number; tls?: TlsDoors | undefined } = {}) {
+  constructor({ idleSeconds = 0, tls, dialler }: NodeTransportOptions = {}) {
     this.#idleSeconds = idleSeconds
     this.#tls = tls
+    this.#dialler = dialler
   }
 
   adopt(fd: number, door: PortableDoor, secure?: Secure): void {
@@ -168,12 +180,18 @@ export class NodeTransport implements PortableTransport {
     return typeof bound === 'object' && bound !== null ? bound.port : port
   }
 
-  connect(host: string, port: number, timeoutMs: number, handler: OutboundHandler): Stream {
-    let stream: NodeStream | undefined
-    const onread = this.#onread(length => stream?.received(this.#inputBytes, length))
-    const options: SocketOptions = { onread }
-    const socket = new Socket(options)
-    stream = this.#track(socket)
+  connect(
+    host: string,
+    port: number,
+    timeoutMs: number,
+    handler: OutboundHandler,
+    name: string = host,
+  ): Stream {
+    const open = (): void => {
+      clearTimeout(timer)
+      handler.onOpen()
+    }
+    const { socket, stream } = this.#dial(host, port, name, open)
     stream.attach(handler)
     const timer = setTimeout(() => {
       stream.fail(new Error(`connect timed out after ${timeoutMs} ms`))
@@ -181,12 +199,23 @@ export class NodeTransport implements PortableTransport {
     socket.once('close', () => clearTimeout(timer))
     socket.setNoDelay(true)
     socket.setKeepAlive(true)
-    const target = host.startsWith('/') ? { path: host } : { host, port }
-    socket.connect(target, () => {
-      clearTimeout(timer)
-      handler.onOpen()
-    })
     return stream
+  }
+
+  #dial(host: string, port: number, name: string, open: () => void): Dialled {
+    if (this.#dialler !== undefined) {
+      const socket = this.#dialler.dial(host, port, name, open)
+      const stream = this.#track(socket)
+      this.#pour(socket, stream)
+      return { socket, stream }
+    }
+    let stream: NodeStream | undefined
+    const onread = this.#onread(length => stream?.received(this.#inputBytes, length))
+    const options: SocketOptions = { onread }
+    const socket = new Socket(options)
+    stream = this.#track(socket)
+    socket.connect(host.startsWith('/') ? { path: host } : { host, port }, open)
+    return { socket, stream }
   }
 
   after(ms: number, call: () => void): Cancel {
@@ -237,6 +266,10 @@ export class NodeTransport implements PortableTransport {
     const stream = this.#track(socket)
     this.#limitIdle(socket, stream)
     stream.attach(door.accept(stream))
+    this.#pour(socket, stream)
+  }
+
+  #pour(socket: Socket, stream: NodeStream): void {
     socket.on('data', (chunk: Buffer) => {
       for (let at = 0; at < chunk.length; at += READ_BYTES) {
         const piece = chunk.subarray(at, at + READ_BYTES)

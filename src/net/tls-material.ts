@@ -67,6 +67,29 @@ export function readTls(files: TlsFiles, warn: (message: string) => void): TlsMa
   return material
 }
 
+/** From main to portable data threads. */
+export type ReplaceTls = { tls: TlsMaterial }
+
+type Said = (facts: Readonly<Record<string, unknown>>, message: string) => void
+
+/** Reads the files again, while they are in use; what cannot be used changes nothing. */
+export function renewTls(
+  files: TlsFiles,
+  hooks: {
+    warn: (message: string) => void
+    renewed: (material: TlsMaterial) => void
+    say: { info: Said; error: Said }
+  },
+): void {
+  try {
+    hooks.renewed(readTls(files, hooks.warn))
+    hooks.say.info({ certificate: files.chainCert }, 'Certificate read again')
+  } catch (error) {
+    if (!(error instanceof TlsError)) throw error
+    hooks.say.error({ reason: error.message }, 'Certificate not replaced')
+  }
+}
+
 /** What node:tls wants to hear, of a context and of a server. */
 export function contextOptions(material: TlsMaterial): {
   cert: string

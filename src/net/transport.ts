@@ -53,8 +53,17 @@ export type Cancel = () => void
 
 /** What a worker needs of any transport. */
 export interface Transport {
-  /** Connects outward. @param host an address, or a path that begins with a slash. */
-  connect(host: string, port: number, timeoutMs: number, handler: OutboundHandler): Stream
+  /**
+   * Connects outward. Where that is by TLS, the peer must be `name`.
+   * @param host an address, or a path that begins with a slash.
+   */
+  connect(
+    host: string,
+    port: number,
+    timeoutMs: number,
+    handler: OutboundHandler,
+    name?: string,
+  ): Stream
   /** Calls once, in `ms` or a little later. */
   after(ms: number, call: () => void): Cancel
   every(ms: number, call: () => void): Cancel

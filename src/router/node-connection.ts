@@ -204,7 +204,7 @@ export class NodeConnection implements OutboundHandler {
       transport.atTurnEnd(() => this.onClose(`Cannot find an address of ${node.host}`))
       return
     }
-    this.#stream = transport.connect(address, node.port, connectTimeoutMs, this)
+    this.#stream = transport.connect(address, node.port, connectTimeoutMs, this, node.host)
   }
 
   #becomeUp(): void {

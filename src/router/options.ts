@@ -1,6 +1,9 @@
 /** What a router is told: the cluster's nodes and its own door. */
 import type { Account, Credential } from '../auth/account.ts'
 import type { Io } from '../net/io.ts'
+import type { TlsFiles } from '../net/tls-material.ts'
+import type { OutboundTlsFiles } from '../net/tls-outbound.ts'
+import type { Secure } from '../net/transport.ts'
 import type { Placement } from '../ring/placement.ts'
 
 export type RouterNode = {
@@ -13,7 +16,11 @@ export type RouterNode = {
 }
 
 export type RouterOptions = {
-  listen: readonly { host: string; port: number }[]
+  listen: readonly { host: string; port: number; secure?: Secure | undefined }[]
+  /** What secure listeners show and demand. */
+  tls: TlsFiles | undefined
+  /** Undefined: nodes are spoken to in the clear. */
+  nodeTls: OutboundTlsFiles | undefined
   threads: number
   placement: Placement
   nodes: readonly RouterNode[]

@@ -5,6 +5,9 @@ import { monotonicEpochMs, systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
 import { HostBook } from '../net/host-book.ts'
 import type { Io } from '../net/io.ts'
+import { threadPlanOf } from '../net/thread-plan.ts'
+import { readTls, renewTls, type ReplaceTls } from '../net/tls-material.ts'
+import { readOutboundTls } from '../net/tls-outbound.ts'
 import { ThreadHost, workerBeside } from '../net/thread-host.ts'
 import type { ListenAddress } from '../net/transport.ts'
 import { Counters } from '../observe/counters.ts'
@@ -23,25 +26,35 @@ export type RouterServer = {
   /** Other users from now on, where users have to log in at all. @throws RangeError */
   replaceAccounts(accounts: readonly Account[]): void
   readonly ioReason: string
+  /** Reads certificates again: new connections of clients get them, those there are stay. */
+  reloadTls(): void
   stop(): Promise<void>
 }
 
 export type RouterServerHooks = { log: Log; onFatal: (error: unknown) => void }
 
-/** @throws ListenError when an address cannot be listened on. */
+/**
+ * @throws ListenError when an address cannot be listened on, TlsError when a certificate or key
+ * cannot be used.
+ */
 export async function startRouter(
   options: RouterOptions,
   hooks: RouterServerHooks,
 ): Promise<RouterServer> {
+  const warn = (warning: string) => hooks.log.warn({}, warning)
+  const tls = options.tls && readTls(options.tls, warn)
+  const nodeTls = options.nodeTls && readOutboundTls(options.nodeTls)
+  // node:tls needs an event loop, and a thread is native or portable as a whole.
+  const plan = threadPlanOf(nodeTls ? { ...options, io: 'net' } : options)
   const control = new Control()
-  const counters = Counters.create(options.threads)
+  const counters = Counters.create(plan.dataThreads)
   const events = new Events()
   // Undefined until there are threads that could be woken.
   let wake: ((thread: number) => void) | undefined
   const desk =
     options.accounts &&
     new LoginDesk({
-      threads: options.threads,
+      threads: plan.dataThreads,
       accounts: options.accounts,
       waitMaxMs: options.loginWaitMs,
       now: () => performance.now(),
@@ -51,10 +64,11 @@ export async function startRouter(
   const clockEpochMs = monotonicEpochMs()
   const hosts = HostBook.create(options.nodes.map(node => node.host))
   const stopLookups = await hosts.keep()
-  const io = options.useKernel ? options.io : 'net'
   const extras: RouterExtras = {
     // What threads need not know they are not told.
-    options: { ...options, io, accounts: options.accounts && [] },
+    options: { ...options, io: plan.io, accounts: options.accounts && [] },
+    tls,
+    nodeTls,
     hosts: hosts.handle,
     ring: Ring.build(options.placement, options.nodes).plan,
     counters: counters.handle,
@@ -65,8 +79,8 @@ export async function startRouter(
   }
   const host = await ThreadHost.start({
     workerFile: workerBeside(import.meta.url),
-    threads: options.threads,
-    portableThreads: 0,
+    threads: plan.threads,
+    portableThreads: plan.portableThreads,
     control,
     listen: options.listen.map(address => ({ ...address, backlog: options.backlog })),
     connectionLimit: options.connectionLimit,
@@ -76,7 +90,7 @@ export async function startRouter(
     extras,
     onFatal: hooks.onFatal,
     useKernel: options.useKernel,
-    native: io !== 'net',
+    native: plan.io !== 'net',
   })
   wake = thread => host.wake(thread)
   for (const { address, code } of host.skipped) {
@@ -85,9 +99,17 @@ export async function startRouter(
   const stopLogging = logEvents(events, control, hooks.log)
   return {
     listening: host.listening,
-    io,
+    io: plan.io,
     replaceAccounts: accounts => desk?.replace(accounts),
-    ioReason: options.ioReason,
+    ioReason: nodeTls ? 'TLS towards nodes' : options.ioReason,
+    reloadTls: () => {
+      if (options.tls === undefined) return
+      renewTls(options.tls, {
+        warn,
+        renewed: material => host.tell({ tls: material } satisfies ReplaceTls),
+        say: hooks.log,
+      })
+    },
     stop: async () => {
       await host.stop()
       stopLookups()

@@ -11,7 +11,10 @@ import type { Stream } from '../net/transport.ts'
 import { HostBook, type HostBookHandle } from '../net/host-book.ts'
 import { IO_OUTPUT_BYTES, mapIoMemory, portableMemory } from '../net/io-memory.ts'
 import { openTransport } from '../net/io.ts'
-import { Counters, type CountersHandle, sessionCounters } from '../observe/counters.ts'
+import { openDoors } from '../net/open-doors.ts'
+import type { ReplaceTls, TlsMaterial } from '../net/tls-material.ts'
+import type { OutboundTls, TlsDialler } from '../net/tls-outbound.ts'
+import { Counters, type CountersHandle, sessionCounters, tlsCounters } from '../observe/counters.ts'
 import { EventKind, Events } from '../observe/events.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import { Output } from '../protocol/output.ts'
@@ -32,6 +35,10 @@ export type RouterExtras = {
   events: SharedArrayBuffer
   /** Undefined: nobody has to log in. */
   logins: LoginRingHandle | undefined
+  /** What secure listeners show. */
+  tls: TlsMaterial | undefined
+  /** Undefined: nodes are spoken to in the clear. */
+  nodeTls: OutboundTls | undefined
   clockEpochMs: number
   startedAt: number
 }
@@ -43,15 +50,18 @@ const LATER_MS = 1
 /** Memory that values may take until they are whole and forwarded, a thread. */
 export const STAGING_BYTES = 64 * 1024 * 1024
 
-export default function runRouterThread(task: DataTask & RouterExtras): Promise<void> | undefined {
+export default async function runRouterThread(task: DataTask & RouterExtras): Promise<void> {
   const { options, index } = task
   const clock = systemClock(task.clockEpochMs)
   const counters = new Counters(task.counters)
   const events = new Events(task.events)
   const counts = counters.ofThread(index)
-  const memory = options.io === 'net' ? portableMemory() : mapIoMemory()
+  const io = task.isPortable ? 'net' : options.io
+  const memory = io === 'net' ? portableMemory() : mapIoMemory()
   const output = new Output(memory.bytes, memory.at, IO_OUTPUT_BYTES)
-  const transport = openTransport(options.io, { memory, output, idleSeconds: 0 })
+  const tls = task.tls && (await openDoors(task.tls, tlsCounters(counts)))
+  const dialler = task.nodeTls && (await openDialler(task.nodeTls))
+  const transport = openTransport(io, { memory, output, idleSeconds: 0, tls, dialler })
   const control = new Control(task.control)
   const facts = {
     options,
@@ -96,12 +106,19 @@ export default function runRouterThread(task: DataTask & RouterExtras): Promise<
     services.stalled.check(performance.now())
     logins?.check()
   })
-  if (options.io === 'net') logins?.listen()
+  if (io === 'net') logins?.listen()
   return runDataThread(task, transport, {
     accept,
     drain: done => executor.close(done),
     onWoken: () => logins?.collect(),
+    onMessage: message => tls?.replace((message as ReplaceTls).tls),
   })
+}
+
+/** node:tls is loaded where nodes are spoken to by TLS. */
+async function openDialler(nodeTls: OutboundTls): Promise<TlsDialler> {
+  const { TlsDialler } = await import('../net/tls-outbound.ts')
+  return new TlsDialler(nodeTls)
 }
 
 function servicesOf(

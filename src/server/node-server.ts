@@ -5,7 +5,8 @@ import { type Clock, monotonicEpochMs, systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
 import { ThreadHost, workerBeside } from '../net/thread-host.ts'
 import type { Io } from '../net/io.ts'
-import { readTls, TlsError } from '../net/tls-material.ts'
+import { threadPlanOf } from '../net/thread-plan.ts'
+import { readTls, renewTls, type ReplaceTls } from '../net/tls-material.ts'
 import type { ListenAddress } from '../net/transport.ts'
 import { Counters } from '../observe/counters.ts'
 import { logEvents } from '../observe/event-log.ts'
@@ -21,10 +22,9 @@ import { ClassCounters } from './class-counters.ts'
 import type { NodeOptions } from './options.ts'
 import { PrefixStats } from './prefix-stats.ts'
 import { Switches } from './switches.ts'
-import { threadPlanOf } from './threads.ts'
 import { WatchLog } from './watch-log.ts'
 import { WatchWriter } from './watch-writer.ts'
-import type { NodeExtras, ReplaceTls } from './worker.ts'
+import type { NodeExtras } from './worker.ts'
 
 export type NodeServer = {
   readonly listening: readonly ListenAddress[]
@@ -130,17 +130,14 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
   })
   const reloadTls = (): void => {
     if (options.tls === undefined) return
-    try {
-      const message: ReplaceTls = {
-        tls: readTls(options.tls, warning => hooks.log.warn({}, warning)),
-      }
-      host.tell(message)
-      control.certificateReadAt = clock.seconds()
-      hooks.log.info({ certificate: options.tls.chainCert }, 'Certificate read again')
-    } catch (error) {
-      if (!(error instanceof TlsError)) throw error
-      hooks.log.error({ reason: error.message }, 'Certificate not replaced')
-    }
+    renewTls(options.tls, {
+      warn: warning => hooks.log.warn({}, warning),
+      renewed: material => {
+        host.tell({ tls: material } satisfies ReplaceTls)
+        control.certificateReadAt = clock.seconds()
+      },
+      say: hooks.log,
+    })
   }
   control.certificateReadAt = clock.seconds()
   const stopObeying = obeyReloads(control, reloadTls)

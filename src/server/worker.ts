@@ -11,8 +11,8 @@ import { Control } from '../net/control.ts'
 import { type DataTask, runDataThread } from '../net/data-thread.ts'
 import { IO_OUTPUT_BYTES } from '../net/io-memory.ts'
 import { openTransport } from '../net/io.ts'
-import type { TlsDoors } from '../net/tls-door.ts'
-import type { TlsMaterial } from '../net/tls-material.ts'
+import { openDoors } from '../net/open-doors.ts'
+import type { ReplaceTls, TlsMaterial } from '../net/tls-material.ts'
 import type { Stream } from '../net/transport.ts'
 import { Counters, type CountersHandle, sessionCounters, tlsCounters } from '../observe/counters.ts'
 import { EventKind, Events } from '../observe/events.ts'
@@ -58,9 +58,6 @@ export type NodeExtras = {
   /** As clients see it; 0 until known. */
   tcpPort: number
 }
-
-/** Main to portable threads: other certificates from now on. */
-export type ReplaceTls = { tls: TlsMaterial }
 
 const STALLED_CHECK_MS = 1000
 /** Between two slices of a long answer: nobody else waits longer than one of them. */
@@ -132,7 +129,7 @@ export default async function runNodeThread(task: DataTask & NodeExtras): Promis
   const io = task.isPortable ? 'net' : options.io
   const memory = ioMemoryOf(region, task.layout, index, io !== 'net')
   const output = new Output(memory.bytes, memory.at, IO_OUTPUT_BYTES)
-  const tls = task.tls && (await openDoors(task.tls, counters.ofThread(index)))
+  const tls = task.tls && (await openDoors(task.tls, tlsCounters(counters.ofThread(index))))
   const { idleTimeout: idleSeconds } = options.extended
   const transport = openTransport(io, { memory, output, idleSeconds, tls })
   const services = {
@@ -173,12 +170,6 @@ export default async function runNodeThread(task: DataTask & NodeExtras): Promis
     onWoken: () => logins?.collect(),
     onMessage: message => tls?.replace((message as ReplaceTls).tls),
   })
-}
-
-/** node:tls and what it needs are loaded where there are secure listeners: 2 MB a thread. */
-async function openDoors(material: TlsMaterial, counts: Float64Array): Promise<TlsDoors> {
-  const { TlsDoors } = await import('../net/tls-door.ts')
-  return new TlsDoors(material, tlsCounters(counts))
 }
 
 /** Without cas an item is that much smaller, and so may hold that much more. */

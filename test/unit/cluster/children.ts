@@ -60,6 +60,8 @@ export function clusterConfig(nodes: readonly NodeConfig[], users: User[] = []):
       requestTimeoutMs: 1000,
       reconnectMinMs: 50,
       allow: undefined,
+      tls: undefined,
+      nodeTls: undefined,
       io: undefined,
       reconnectMaxMs: 1000,
     },

@@ -88,7 +88,7 @@ test.each<[string, string, string[]]>([
     `${NODE}router: { listen: ["127.0.0.1:1", "0.0.0.0:2", "[::]:3", "cache:4"] }`,
     ['2:35', '2:48', '2:58'].map(at =>
       expect.stringMatching(
-        `^${at}: router.listen.*, open to everyone who can reach it, expected users, allow, a loopback address, or open: true$`,
+        `^${at}: router.listen.*, open to everyone who can reach it, expected users, allow, mtls:, a loopback address, or open: true$`,
       ),
     ),
   ],

@@ -110,6 +110,69 @@ test('one listener may be written without a list', () => {
   ])
 })
 
+test('TLS: files lie beside the cluster file, prefixes differ from the rule', () => {
+  const { listen, tls, nodeTls } = load(`${NODE}router:
+  listen: ["0.0.0.0:1", "notls:127.0.0.1:2", "mtls:[::]:3", "btls:localhost:4"]
+  tls: { cert: r.crt, key: /k/r.key, ca: c.crt, verify: require, min_version: 1.3 }
+  node_tls: { ca: n.crt, server_name: node }
+`).router
+  expect(listen.map(({ port, secure }) => [port, secure])).toEqual([
+    [1, 'tls'],
+    [2, undefined],
+    [3, 'mtls'],
+    [4, 'btls'],
+  ])
+  expect(tls).toEqual({
+    chainCert: expect.stringMatching(/^\/.*\/r\.crt$/),
+    key: '/k/r.key',
+    caCert: expect.stringMatching(/^\/.*\/c\.crt$/),
+    verify: 2,
+    minVersion: 'TLSv1.3',
+  })
+  expect(nodeTls).toEqual({ ca: expect.stringMatching(/^\/.*\/n\.crt$/), serverName: 'node' })
+})
+
+test.each([
+  [
+    'router: { listen: ["127.0.0.1:1", "mtls:127.0.0.1:2"] }',
+    '2:35: router.listen[1]: found mtls: without router.tls, expected its cert and key',
+  ],
+  [
+    'router: { tls: { cert: a } }',
+    '2:16: router.tls.key: found nothing, expected a file, relative to the cluster file',
+  ],
+  [
+    'router: { tls: { cert: a, key: b, verify: always } }',
+    '2:43: router.tls.verify: found "always", expected one of none, request, require',
+  ],
+  [
+    'router: { tls: { cert: a, key: b, min_version: 1.1 } }',
+    '2:48: router.tls.min_version: found 1.1, expected one of 1.2, 1.3',
+  ],
+  [
+    'router: { node_tls: { key: b } }',
+    '2:21: router.node_tls: found one of cert and key, expected both or none',
+  ],
+  [
+    'router: { tls: { cert: a, key: b, vrify: none } }',
+    '2:35: router.tls.vrify: found an unknown field, did you mean "verify"?',
+  ],
+  [
+    'router: { listen: "btls:0.0.0.0:1", tls: { cert: a, key: b, verify: require } }',
+    '2:19: router.listen[0]: found 0.0.0.0:1, open to everyone who can reach it, expected users, ' +
+      'allow, mtls:, a loopback address, or open: true',
+  ],
+])('TLS that cannot be: %s', (text, problem) => {
+  expect(problemsOf(`${NODE}${text}`)).toEqual([problem])
+})
+
+test('beyond loopback, certificates of clients are enough', () => {
+  const mutual = 'listen: "mtls:0.0.0.0:1", tls: { cert: a, key: b }'
+  const required = 'listen: "0.0.0.0:1", tls: { cert: a, key: b, verify: require }'
+  expect(load(`${NODE}router: { ${mutual} }`).router.listen[0]?.secure).toBe('mtls')
+  expect(load(`${NODE}router: { ${required} }`).router.tls?.verify).toBe(2)
+})
+
 test('aliases are followed', () => {
   const config = load('nodes:\n  - &a { name: a, address: "h:1" }\nname: &n x\nplacement: ketama\n')
   expect(config.nodes[0]?.name).toBe('a')

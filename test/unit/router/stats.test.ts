@@ -23,6 +23,8 @@ const options: RouterOptions = {
   accounts: undefined,
   loginWaitMs: 0,
   allow: undefined,
+  tls: undefined,
+  nodeTls: undefined,
   nodeCredential: undefined,
   verbosity: 0,
   useKernel: true,

@@ -1,10 +1,10 @@
 /**
- * How many data threads a node has, and of which kind. Secure listeners are served on event loops
- * (node:tls); beside native threads that takes as many threads again, on the same store. Where all
- * listeners are secure, native threads would have nothing to do.
+ * How many data threads a process has, and of which kind. Secure listeners are served on event
+ * loops (node:tls); beside native threads that takes as many threads again, on the same store.
+ * Where all listeners are secure, native threads would have nothing to do.
  */
-import type { Io } from '../net/io.ts'
-import type { NodeOptions } from './options.ts'
+import type { Io } from './io.ts'
+import type { Secure } from './transport.ts'
 
 export type ThreadPlan = {
   /** What the first `threads` run on. */
@@ -26,4 +26,10 @@ export function threadPlanOf({ io, useKernel, threads, listen }: ThreadOptions):
   return { io, threads, portableThreads, dataThreads: threads + portableThreads }
 }
 
-type ThreadOptions = Pick<NodeOptions, 'io' | 'useKernel' | 'threads' | 'listen'>
+type ThreadOptions = {
+  /** What there is without TLS. */
+  io: Io
+  useKernel: boolean
+  threads: number
+  listen: readonly { secure?: Secure | undefined }[]
+}
