@@ -109,6 +109,8 @@ const FITTING: readonly (readonly ReplyKind[])[] = (() => {
   fitting[Command.decr] = [number, notFound]
   fitting[Command.touch] = [touched, notFound]
   fitting[Command.flushAll] = [ok]
+  fitting[Command.verbosity] = [ok]
+  fitting[Command.stats] = [end, ok, ReplyKind.reset]
   fitting[Command.metaGet] = [metaValue, metaHit, metaMiss]
   fitting[Command.metaSet] = [metaHit, metaNotStored, metaExists, metaNotFound]
   fitting[Command.metaDelete] = [metaHit, metaExists, metaNotFound]
@@ -121,7 +123,7 @@ const FITTING: readonly (readonly ReplyKind[])[] = (() => {
  * Whoever answers ERROR to what stores a value does not know the command, and reads the value as
  * commands: there is no telling whose answers come next.
  */
-function fits(asked: Command, kind: ReplyKind): boolean {
+export function fits(asked: Command, kind: ReplyKind): boolean {
   if (ERRORS.includes(kind)) return kind !== ReplyKind.error || !isStorage(asked)
   return FITTING[asked]?.includes(kind) ?? false
 }
@@ -175,6 +177,23 @@ function encodeOwn(outstanding: Outstanding, bytes: Uint8Array, reply: Reply): U
   } else {
     putError(outstanding, undefined, 'unexpected reply of the node')
   }
+  return written()
+}
+
+/** What went wrong at a node, as a line; '' if nothing did. */
+export function failureOf(bytes: Uint8Array, reply: Reply): string {
+  if (!ERRORS.includes(reply.kind)) return ''
+  const { lineEnd, unitSize } = reply
+  return toLatin1(bytes, lineEnd + 2 - unitSize, unitSize - 2)
+}
+
+/** The line that a node refused a request with. */
+export function encodeRefusal(request: Request, line: string): Uint8Array {
+  const text = line.slice(line.indexOf(' ') + 1)
+  const isClients = line.startsWith('CLIENT_ERROR ')
+  const status = isClients ? CLIENT_STATUSES[text] : SERVER_STATUSES[text]
+  if (status === undefined) request.encoder.serverError(scratch, request, text)
+  else request.encoder.status(scratch, request, status)
   return written()
 }
 

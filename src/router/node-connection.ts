@@ -11,8 +11,8 @@
  *
  * While it connects for the first time requests wait; later a node that is down fails them at once.
  */
-import { copyOf, latin1 } from '../base/bytes.ts'
-import { isStorage } from '../protocol/command.ts'
+import { copyOf, latin1, toLatin1 } from '../base/bytes.ts'
+import { Command, isStorage } from '../protocol/command.ts'
 import type { Credential } from '../auth/account.ts'
 import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
 import type { Request } from '../protocol/request.ts'
@@ -20,7 +20,7 @@ import { isReplyPart, NEED_MORE, readReply, Reply, ReplyKind } from '../protocol
 import { HeldInput } from '../session/held-input.ts'
 import type { HostBook } from '../net/host-book.ts'
 import type { Cancel, OutboundHandler, Stream, Transport } from '../net/transport.ts'
-import { encodeEnd, encodeHit, isAskedFor } from './answer.ts'
+import { encodeEnd, encodeHit, failureOf, fits, isAskedFor } from './answer.ts'
 import { type Outstanding, OutstandingQueue } from './outstanding.ts'
 import { putRequestLine } from './request-text.ts'
 
@@ -48,7 +48,7 @@ export type NodeConnectionOptions = {
   valueSizeMax: number
   nowMs: () => number
   /** An answer in the client's protocol, for a request that has not been given up. */
-  onAnswer: (outstanding: Outstanding, bytes: Uint8Array, failure: string) => void
+  onAnswer: (outstanding: Outstanding, bytes: Uint8Array) => void
   /** No answer will come; `reason` says why. */
   onFailure: (outstanding: Outstanding, reason: string) => void
   /** After a batch of answers. */
@@ -242,12 +242,15 @@ export class NodeConnection implements OutboundHandler {
       outstanding.hit = encodeHit(outstanding, bytes, this.#reply)
       return true
     }
-    if (isReplyPart(this.#reply.kind)) return false
-    const answer = encodeEnd(outstanding, bytes, this.#reply)
-    if (answer === undefined) return false
-    const refused = this.#reply.kind !== ReplyKind.ok
-    const failure = refused ? `${this.name} refused` : ''
-    if (outstanding.session !== undefined) this.#options.onAnswer(outstanding, answer, failure)
+    if (isReplyPart(this.#reply.kind)) return acceptRow(outstanding, bytes, this.#reply)
+    if (outstanding.gathering !== undefined) {
+      if (!fits(outstanding.asked, this.#reply.kind)) return false
+      outstanding.gathering.answer(failureOf(bytes, this.#reply))
+    } else {
+      const answer = encodeEnd(outstanding, bytes, this.#reply)
+      if (answer === undefined) return false
+      if (outstanding.session !== undefined) this.#options.onAnswer(outstanding, answer)
+    }
     this.#queue.shift()
     return true
   }
@@ -319,6 +322,15 @@ export class NodeConnection implements OutboundHandler {
       this.#behind = !this.#stream.write(bytes, 0, bytes.length)
     }
   }
+}
+
+/** One line of statistics; false when none were asked for. */
+function acceptRow({ asked, gathering }: Outstanding, bytes: Uint8Array, reply: Reply): boolean {
+  if (asked !== Command.stats) return false
+  const { keyAt, keyLength, valueAt, valueLength } = reply
+  // Nobody waits any more once it has timed out.
+  gathering?.row?.(toLatin1(bytes, keyAt, keyLength), toLatin1(bytes, valueAt, valueLength))
+  return true
 }
 
 /** Bytes that may wait for a node that does not read; requests above it fail at once. */

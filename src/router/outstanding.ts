@@ -9,7 +9,7 @@ import { Request } from '../protocol/request.ts'
 import { KEY_MAX } from '../protocol/limits.ts'
 import type { Reply } from '../session/pending-replies.ts'
 import type { Session } from '../session/session.ts'
-import type { Gathering } from './gathering.ts'
+import type { Gatherer } from './gathering.ts'
 
 export class Outstanding {
   readonly request = new Request()
@@ -19,8 +19,8 @@ export class Outstanding {
   /** Undefined once answered (a timeout): the node's late reply is swallowed. */
   session: Session | undefined
   reply: Reply | undefined
-  /** A request that went to all nodes: who counts the answers. */
-  gathering: Gathering | undefined
+  /** Not one client's alone: who counts the answers. */
+  gathering: Gatherer | undefined
   /** Encoded bytes of a hit that has come; its END is still to come. */
   hit: Uint8Array | undefined
   sentAtMs = 0

@@ -52,6 +52,12 @@ export function isKeySayable(request: Request): boolean {
   return encoder === binaryEncoder ? isTextKey(key, keyAt, keySize) : !hasNul(request)
 }
 
+/** Whether words can stand on one line: what a binary client sends may hold anything. */
+export function areSayable(words: readonly string[]): boolean {
+  const bytes = latin1(words.join(''))
+  return bytes.length + words.length <= KEY_MAX && isTextKey(bytes, 0, bytes.length)
+}
+
 /** Whether the answer's key is the router's to say: the node might break its line with it. */
 export function isKeyKeptBack(request: Request): boolean {
   const { meta, key, keyAt, keySize } = request

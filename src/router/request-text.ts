@@ -80,6 +80,9 @@ function putArguments(output: Output, request: Request): void {
     case Command.flushAll:
       putExptime(output, request.exptime)
       return
+    case Command.verbosity:
+      output.put(latin1(request.delta.toString()))
+      return
     default:
   }
 }

@@ -9,6 +9,7 @@
  * A client's next request is taken up only while few of its own are on their way (mayProceed).
  */
 import type { Credential } from '../auth/account.ts'
+import { latin1 } from '../base/bytes.ts'
 import type { HostBook } from '../net/host-book.ts'
 import type { Cancel, Transport } from '../net/transport.ts'
 import { Counter } from '../observe/counters.ts'
@@ -21,12 +22,14 @@ import type { Executor, StatAnswer, ValueSink } from '../session/executor.ts'
 import type { Reply } from '../session/pending-replies.ts'
 import type { Session } from '../session/session.ts'
 import { StagedValue } from '../session/staged-value.ts'
-import { encodeFailure, encodeStatus, isRead } from './answer.ts'
+import { encodeFailure, encodeRefusal, encodeStatus, isRead } from './answer.ts'
 import { Gathering } from './gathering.ts'
 import { NodeConnection } from './node-connection.ts'
+import { gatheredStats, NodeRows, oneNodesStats } from './node-stats.ts'
 import type { RouterNode } from './options.ts'
 import { Outstanding } from './outstanding.ts'
-import { isKeySayable } from './request-meta.ts'
+import { areSayable, isKeySayable } from './request-meta.ts'
+import type { NodeState, Row } from './stats.ts'
 
 /** Requests of one client that may be on their way. */
 const WINDOW = 32
@@ -55,13 +58,15 @@ export type RouteExecutorOptions = {
   itemSizeMax: number
   nowMs: () => number
   counts: Float64Array
-  /** The reply to `stats`, or undefined when there is no such statistic. */
-  stats: (argument: string, nodes: readonly NodeState[]) => StatAnswer | undefined
+  stats: {
+    /** The router's part of `stats` … */
+    rows: (nodes: readonly NodeState[]) => Row[]
+    /** … and all it has to say of itself. */
+    proxy: (nodes: readonly NodeState[]) => Row[]
+    reset: () => void
+  }
   onNodeState: (node: RouterNode, isUp: boolean, reason: string) => void
 }
-
-/** What `stats` shows of a node. */
-export type NodeState = { name: string; isUp: boolean; outstandingCount: number }
 
 export class RouteExecutor implements Executor {
   readonly #options: RouteExecutorOptions
@@ -71,6 +76,7 @@ export class RouteExecutor implements Executor {
   readonly #dirty = new Set<Session>()
   readonly #failed = new Outstanding()
   readonly #deletion = new Request()
+  readonly #question = new Request()
   readonly #cancelChecks: Cancel
   #nextLane = 0
   #closing = false
@@ -126,7 +132,7 @@ export class RouteExecutor implements Executor {
         this.#toAll(session, request)
         return
       case Command.verbosity:
-        request.encoder.status(session.output, request, Status.ok)
+        this.#toAll(session, request)
         return
       case Command.memoryLimit:
         // A router holds nothing; its nodes are told one by one.
@@ -168,9 +174,39 @@ export class RouteExecutor implements Executor {
     outstanding.gathering = new Gathering(1, () => this.#answer(session, reply, bytes))
   }
 
-  stats(_: Session, [argument = '']: readonly string[]): StatAnswer | undefined {
+  /** `stats proxy`: the router's own; `stats node NAME …`: one node's; else all nodes' as one. */
+  stats(session: Session, words: readonly string[]): StatAnswer | undefined {
+    const { nodes, stats } = this.#options
+    const [what = '', name] = words
     const states = this.#connections.map(([first]) => first!)
-    return this.#options.stats(argument, states)
+    if (what === 'proxy') return { rows: stats.proxy(states).values(), label: 'STAT', end: 'END' }
+    const asked = what === 'node' ? words.slice(2) : words
+    if (!areSayable(asked)) return undefined
+    if (what === 'node') {
+      const node = nodes.findIndex(one => one.name === name)
+      return node < 0 ? undefined : oneNodesStats(asked, this.#askStats(session, node, asked))
+    }
+    if (what === 'reset') stats.reset()
+    const all = nodes.map((_, node) => this.#askStats(session, node, asked))
+    return gatheredStats(asked, all, what === '' ? stats.rows(states) : [])
+  }
+
+  #askStats(session: Session, node: number, words: readonly string[]): NodeRows {
+    const question = this.#question
+    question.reset(Command.stats)
+    question.key = latin1(words.join(' '))
+    question.keyAt = 0
+    question.keySize = question.key.length
+    const connection = this.#lane(node, session)
+    const rows = new NodeRows(connection.name)
+    const outstanding = connection.send(question)
+    if (outstanding === undefined) {
+      rows.answer(`SERVER_ERROR ${connection.failure}`)
+    } else {
+      outstanding.take(session, undefined, question)
+      outstanding.gathering = rows
+    }
+    return rows
   }
 
   /** A router holds nothing: its nodes are asked one by one. */
@@ -191,7 +227,7 @@ export class RouteExecutor implements Executor {
       reconnectMaxMs: options.reconnectMaxMs,
       valueSizeMax: Math.max(options.itemSizeMax, NODE_VALUE_MAX),
       nowMs: options.nowMs,
-      onAnswer: (outstanding, bytes, failure) => this.#onAnswer(outstanding, bytes, failure),
+      onAnswer: (outstanding, bytes) => this.#onAnswer(outstanding, bytes),
       onFailure: (outstanding, reason) => this.#onFailure(outstanding, reason),
       onTurnEnd: () => this.#drain(),
       onStateChange: (isUp, reason) => options.onNodeState(node, isUp, reason),
@@ -242,15 +278,14 @@ export class RouteExecutor implements Executor {
     const { encoder, opcode, opaque, quiet, command } = request
     const gathering = new Gathering(nodes, failure => {
       const asked = Object.assign(this.#failed.request, { encoder, opcode, opaque, quiet, command })
-      const bytes =
-        failure === '' ? encodeStatus(asked, Status.ok) : encodeFailure(this.#failed, failure)
+      const bytes = failure === '' ? encodeStatus(asked, Status.ok) : encodeRefusal(asked, failure)
       this.#answer(session, reply, bytes)
     })
     for (let node = 0; node < nodes; node += 1) {
       const connection = this.#lane(node, session)
       const outstanding = connection.send(request)
       if (outstanding === undefined) {
-        gathering.answer(connection.failure)
+        gathering.answer(`SERVER_ERROR ${connection.failure}`)
         continue
       }
       outstanding.take(session, undefined, request)
@@ -260,11 +295,7 @@ export class RouteExecutor implements Executor {
     this.#drainSoon()
   }
 
-  #onAnswer(outstanding: Outstanding, bytes: Uint8Array, failure: string): void {
-    if (outstanding.gathering) {
-      outstanding.gathering.answer(failure)
-      return
-    }
+  #onAnswer(outstanding: Outstanding, bytes: Uint8Array): void {
     if (isRead(outstanding.request.command)) {
       this.#count(outstanding.hit ? Counter.getHits : Counter.getMisses)
     }
@@ -273,7 +304,7 @@ export class RouteExecutor implements Executor {
 
   #onFailure(outstanding: Outstanding, reason: string): void {
     if (outstanding.gathering) {
-      outstanding.gathering.answer(reason)
+      outstanding.gathering.answer(`SERVER_ERROR ${reason}`)
       return
     }
     if (isRead(outstanding.request.command)) this.#count(Counter.getMisses)

@@ -1,11 +1,9 @@
-/** The router's own `stats`; those of a node are asked of the node. */
+/** What a router tells of itself; its nodes' counters are summed up beside it (node-stats.ts). */
 import type { Control } from '../net/control.ts'
 import { Counter, type Counters } from '../observe/counters.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
-import type { StatAnswer } from '../session/executor.ts'
 import { formatPlacement } from '../ring/placement.ts'
 import type { RouterOptions } from './options.ts'
-import type { NodeState } from './route-executor.ts'
 
 export type RouterFacts = {
   options: RouterOptions
@@ -15,43 +13,27 @@ export type RouterFacts = {
   now: () => number
 }
 
-/** Undefined when there is no such statistic. */
-export function routerStats(
-  argument: string,
-  facts: RouterFacts,
-  nodes: readonly NodeState[],
-): StatAnswer | undefined {
-  if (argument === 'reset') {
-    facts.counters.reset()
-    return { rows: [].values(), label: 'STAT', end: 'RESET' }
-  }
-  if (argument !== '') return undefined
-  const rows = general(facts)
-  for (const node of nodes) {
-    rows.push([`node:${node.name}:state`, node.isUp ? 'up' : 'down'])
-    rows.push([`node:${node.name}:outstanding`, node.outstandingCount])
-  }
-  return { rows: rows.values(), label: 'STAT', end: 'END' }
-}
+export type Row = [name: string, value: string | number]
 
-type Row = [name: string, value: string | number]
+/** What `stats` shows of a node. */
+export type NodeState = { name: string; isUp: boolean; outstandingCount: number }
 
-function general({ options, control, counters, startedAt, now }: RouterFacts): Row[] {
+/** The rows of `stats` that are the router's own, whatever its nodes count under these names. */
+export function routerRows(facts: RouterFacts, nodes: readonly NodeState[]): Row[] {
+  const { options, control, counters, startedAt, now } = facts
+  const { userCPUTime, systemCPUTime } = process.resourceUsage()
   return [
     ['pid', process.pid],
     ['uptime', now() - startedAt],
     ['time', now()],
     ['version', COMPATIBLE_VERSION],
     ['pointer_size', 64],
+    ['rusage_user', (userCPUTime / 1e6).toFixed(6)],
+    ['rusage_system', (systemCPUTime / 1e6).toFixed(6)],
     ['max_connections', options.connectionLimit],
     ['curr_connections', control.connections],
     ['total_connections', control.totalConnections],
     ['rejected_connections', control.rejectedConnections + control.deniedConnections],
-    ['cmd_get', counters.sum(Counter.cmdGet)],
-    ['cmd_set', counters.sum(Counter.cmdSet)],
-    ['cmd_flush', counters.sum(Counter.cmdFlush)],
-    ['get_hits', counters.sum(Counter.getHits)],
-    ['get_misses', counters.sum(Counter.getMisses)],
     ['auth_cmds', counters.sum(Counter.authCmds)],
     ['auth_errors', counters.sum(Counter.authErrors)],
     ['bytes_read', counters.sum(Counter.bytesRead)],
@@ -59,5 +41,24 @@ function general({ options, control, counters, startedAt, now }: RouterFacts): R
     ['threads', options.threads],
     ['placement', formatPlacement(options.placement)],
     ['nodes', options.nodes.length],
+    ['nodes_up', nodes.filter(({ isUp }) => isUp).length],
   ]
+}
+
+/** `stats proxy`: what the router did, and how its nodes are. */
+export function proxyRows(facts: RouterFacts, nodes: readonly NodeState[]): Row[] {
+  const { counters } = facts
+  const rows: Row[] = [
+    ...routerRows(facts, nodes),
+    ['cmd_get', counters.sum(Counter.cmdGet)],
+    ['cmd_set', counters.sum(Counter.cmdSet)],
+    ['cmd_flush', counters.sum(Counter.cmdFlush)],
+    ['get_hits', counters.sum(Counter.getHits)],
+    ['get_misses', counters.sum(Counter.getMisses)],
+  ]
+  for (const node of nodes) {
+    rows.push([`node:${node.name}:state`, node.isUp ? 'up' : 'down'])
+    rows.push([`node:${node.name}:outstanding`, node.outstandingCount])
+  }
+  return rows
 }

@@ -24,7 +24,7 @@ import { type SessionServices, Staging, StalledSessions } from '../session/servi
 import { Session } from '../session/session.ts'
 import type { RouterOptions } from './options.ts'
 import { RouteExecutor } from './route-executor.ts'
-import { routerStats } from './stats.ts'
+import { proxyRows, routerRows } from './stats.ts'
 
 export type RouterExtras = {
   options: RouterOptions
@@ -77,7 +77,11 @@ export default async function runRouterThread(task: DataTask & RouterExtras): Pr
     hosts: new HostBook(task.hosts),
     nowMs: () => clock.milliseconds(),
     counts,
-    stats: (argument, nodes) => routerStats(argument, facts, nodes),
+    stats: {
+      rows: nodes => routerRows(facts, nodes),
+      proxy: nodes => proxyRows(facts, nodes),
+      reset: () => counters.reset(),
+    },
     onNodeState: (node, isUp, reason) => {
       const text = reason === '' ? node.name : `${node.name} (${reason})`
       // Every thread has connections of its own; one of them is enough to say it.

@@ -87,15 +87,39 @@ describe('text requests', () => {
     expect(client.reply).toBe('END\r\n')
   })
 
-  test('the router answers for itself: version, verbosity, stats, errors', () => {
+  test('the router answers for itself: version, stats proxy, errors', () => {
     const router = makeRouter({ nodes: 2 })
     const client = router.connect()
-    const own = client.send('version\r\nverbosity 1\r\nbogus\r\nget\r\nstats\r\nstats x\r\n')
+    client.send('version\r\nbogus\r\nget\r\nstats proxy\r\nstats node n7\r\n')
     turn()
     const line = 'CLIENT_ERROR bad command line format\r\n'
-    const first = `VERSION 1.6.45\r\nOK\r\nERROR\r\n${line}`
-    expect(own.reply).toBe(`${first}STAT n0 up\r\nSTAT n1 up\r\nEND\r\nERROR\r\n`)
+    const own = 'STAT n0 up\r\nSTAT n1 up\r\nSTAT proxy 1\r\nEND\r\n'
+    expect(client.reply).toBe(`VERSION 1.6.45\r\nERROR\r\n${line}${own}ERROR\r\n`)
     expect(router.link(0).requests + router.link(1).requests).toBe('')
+  })
+
+  test('flush_all and verbosity go to every node, and say what went wrong', () => {
+    const answers: readonly [string[], string][] = [
+      [['OK', 'OK'], 'OK'],
+      [['OK', 'CLIENT_ERROR flush_all not allowed'], 'CLIENT_ERROR flush_all not allowed'],
+      [['SERVER_ERROR a', 'SERVER_ERROR b'], 'SERVER_ERROR a'],
+      [['ERROR', 'OK'], 'SERVER_ERROR ERROR'],
+    ]
+    for (const command of ['flush_all 10', 'verbosity 1']) {
+      for (const [said, expected] of answers) {
+        const router = makeRouter({ nodes: 2 })
+        const client = router.connect()
+        client.send(`${command}\r\n`)
+        turn()
+        for (const [node, one] of said.entries()) {
+          expect(client.reply).toBe('')
+          expect(router.link(node).requests).toBe(`${command}\r\n`)
+          router.link(node).reply(`${one}\r\n`)
+          turn()
+        }
+        expect(client.reply).toBe(`${expected}\r\n`)
+      }
+    }
   })
 })
 

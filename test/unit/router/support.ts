@@ -2,7 +2,6 @@
  * A router without sockets: its executor over scripted nodes. A test decides when a connection opens,
  * what a node answers and in what pieces, and how time goes by (fake timers).
  */
-import type { StatAnswer } from '../../../src/session/executor.ts'
 import { onTestFinished, vi } from 'vitest'
 import type { Credential } from '../../../src/auth/account.ts'
 import { HostBook } from '../../../src/net/host-book.ts'
@@ -10,7 +9,8 @@ import type { Cancel, OutboundHandler, Stream, Transport } from '../../../src/ne
 import { Counters } from '../../../src/observe/counters.ts'
 import { Ring } from '../../../src/ring/ring.ts'
 import type { RouterNode } from '../../../src/router/options.ts'
-import { type NodeState, RouteExecutor } from '../../../src/router/route-executor.ts'
+import { RouteExecutor } from '../../../src/router/route-executor.ts'
+import type { NodeState, Row } from '../../../src/router/stats.ts'
 import { type Client, FakeStream, makeNode, type TestNode } from '../session/support.ts'
 import { MIB } from '../store/support.ts'
 
@@ -18,6 +18,8 @@ export const CONNECT_MS = 1000
 export const REQUEST_MS = 1000
 /** More than the router waits for answers before it hangs up. */
 export const CLOSE_MS = 500
+/** Between two pieces of a long answer. */
+export const LATER_MS = 1
 export const BACK_OFF_MIN_MS = 50
 export const BACK_OFF_MAX_MS = 2000
 
@@ -160,7 +162,7 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
     itemSizeMax: MIB,
     nowMs: () => Date.now(),
     counts: counters.ofThread(0),
-    stats: (argument, states) => statsOf(argument, states),
+    stats: { rows: rowsOf, proxy: states => [...rowsOf(states), ['proxy', 1]], reset: () => {} },
     onNodeState: (node, isUp, reason) =>
       told.push(isUp ? `${node.name} up` : `${node.name} down: ${reason}`),
   })
@@ -170,6 +172,8 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
   })
   const { stagingBytes } = given
   const node = makeNode(stagingBytes === undefined ? { executor } : { executor, stagingBytes })
+  // What a session wants done later waits for time to go by, as nodes' answers do.
+  node.services.later = call => void setTimeout(call, LATER_MS)
   const link = (index: number): Link =>
     transport.links.findLast(({ port }) => port === nodes[index]!.port)!
   const opens = given.open ?? given.nodeCredential === undefined
@@ -185,10 +189,8 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
   return { node, nodes, links, link, executor, counters, told, connect, keyOn }
 }
 
-function statsOf(argument: string, states: readonly NodeState[]): StatAnswer | undefined {
-  if (argument !== '') return undefined
-  const rows = states.map(({ name, isUp }) => [name, isUp ? 'up' : 'down'] as const)
-  return { rows: rows.values(), label: 'STAT', end: 'END' }
+function rowsOf(states: readonly NodeState[]): Row[] {
+  return states.map(({ name, isUp }) => [name, isUp ? 'up' : 'down'])
 }
 
 /** Lets everything that waits for the next turn of the event loop happen. */
