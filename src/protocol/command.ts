@@ -96,7 +96,7 @@ export const commands = [
     command: Command.refreshCerts,
     class: admin,
     tokensMin: 1,
-    noreply: true,
+    noreply: false,
   },
   { verb: 'debugtime', command: Command.debugTime, class: admin, tokensMin: 1, noreply: true },
   { verb: 'fence', command: Command.fence, class: admin, tokensMin: 1, noreply: false },

@@ -22,6 +22,8 @@ export const OPAQUE_MAX = 32
 export const RELATIVE_EXPTIME_MAX = 2592000
 /** The largest body of a binary request. */
 export const BINARY_BODY_MAX = 1024 * 1024 * 1024
+/** The largest number of 32 bits, which is what client flags and settings are. */
+export const U32_MAX = 4294967295
 
 // Invariants
 assert(RETRIEVAL_LINE_MAX > LINE_MAX, 'a long get is longer than any other line')

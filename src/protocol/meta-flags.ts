@@ -7,7 +7,7 @@
  */
 import { decodeBase64 } from '../base/base64.ts'
 import { copyBytes } from '../base/bytes.ts'
-import { KEY_MAX, META_TOKENS_MAX, OPAQUE_MAX } from './limits.ts'
+import { KEY_MAX, META_TOKENS_MAX, OPAQUE_MAX, U32_MAX } from './limits.ts'
 import type { Request } from './request.ts'
 import { MetaLine, TextLine } from './text-encoder.ts'
 import { NumberReader, type Tokens } from './text-request.ts'
@@ -179,8 +179,8 @@ export class MetaFlags {
         this.recacheExptime = numbers.number
         return undefined
       case Flag.setClientFlags:
-        if (!numbers.clientFlags(bytes, from, length) || numbers.high > 0) return TextLine.badFormat
-        request.clientFlags = numbers.low
+        if (!numbers.uint(bytes, from, length, U32_MAX)) return TextLine.badFormat
+        request.clientFlags = numbers.number
         return undefined
       case Flag.compareCas:
       case Flag.newCas:

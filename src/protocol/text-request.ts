@@ -1,6 +1,7 @@
 /**
- * Reading a line of the text protocol: tokens as offsets, numbers as C's strto* read them.
- * Source: memcached proto_parser.c and util.c (safe_strtol, safe_strtoul, safe_strtoull).
+ * Reading a line of the text protocol: tokens as offsets, numbers as memcached 1.6.45 reads them:
+ * flags and exptimes of storage commands as C's strto* (util.c), with any sign, all others as
+ * digits of a limited length, with a minus sign where they may be negative (mcmc.c).
  */
 import { TOKENS_MAX } from './limits.ts'
 
@@ -11,8 +12,10 @@ const MINUS = 0x2d
 const U32 = 4294967296
 const U64_MAX = 2n ** 64n - 1n
 const I32_MAX = 2147483647
-/** Longest text of a number that can be valid: zeros in front are allowed, but not without end. */
-const NUMBER_TEXT_MAX = 64
+/** Longest text of a number: zeros in front are allowed, but not without end. */
+const TEXT_32_MAX = 11
+const TEXT_64_MAX = 22
+const TEXT_MAX = 64
 /** Digits that a number has room for without rounding. */
 const SMALL_DIGITS = 15
 
@@ -54,9 +57,13 @@ export class NumberReader {
     return (BigInt(this.high) << 32n) | BigInt(this.low)
   }
 
-  /** Digits only, at most 2^64 - 1; sets low and high. */
+  /** Digits only, at most 22 of them and 2^64 - 1; sets low and high. */
   uint64(bytes: Uint8Array, at: number, size: number): boolean {
-    if (size === 0 || size > NUMBER_TEXT_MAX) return false
+    return size <= TEXT_64_MAX && this.#digits(bytes, at, size)
+  }
+
+  #digits(bytes: Uint8Array, at: number, size: number): boolean {
+    if (size === 0 || size > TEXT_MAX) return false
     let small = 0
     const smallEnd = at + Math.min(size, SMALL_DIGITS)
     for (let i = at; i < smallEnd; i += 1) {
@@ -70,9 +77,9 @@ export class NumberReader {
     return true
   }
 
-  /** As `uint64`, and at most `max` (below 2^53); sets number. */
+  /** At most 11 digits and `max`, below 2^32; sets number. */
   uint(bytes: Uint8Array, at: number, size: number, max: number): boolean {
-    if (!this.uint64(bytes, at, size)) return false
+    if (size > TEXT_32_MAX || !this.#digits(bytes, at, size)) return false
     this.number = this.high * U32 + this.low
     return this.number <= max
   }
@@ -80,7 +87,7 @@ export class NumberReader {
   /** strtoul truncated to 32 bits: a sign `+` is allowed, `-` is not. */
   clientFlags(bytes: Uint8Array, at: number, size: number): boolean {
     const sign = bytes[at] === PLUS ? 1 : 0
-    if (!this.uint64(bytes, at + sign, size - sign)) return false
+    if (!this.#digits(bytes, at + sign, size - sign)) return false
     this.number = this.low
     return true
   }
@@ -88,25 +95,23 @@ export class NumberReader {
   /** strtol truncated to a signed 32-bit number. */
   truncatedInt32(bytes: Uint8Array, at: number, size: number): boolean {
     const negative = bytes[at] === MINUS
-    if (!this.#magnitude(bytes, at, size)) return false
+    const sign = negative || bytes[at] === PLUS ? 1 : 0
+    if (!this.#digits(bytes, at + sign, size - sign)) return false
+    const isLowest = negative && this.high === I32_MAX + 1 && this.low === 0
+    if (this.high > I32_MAX && !isLowest) return false
     this.number = (negative ? -this.low : this.low) | 0
     return true
   }
 
-  /** A number of -2^31 … 2^31 - 1. */
+  /** A number of -2^31 … 2^31 - 1, in at most 11 characters. */
   int32(bytes: Uint8Array, at: number, size: number): boolean {
     const negative = bytes[at] === MINUS
-    if (!this.#magnitude(bytes, at, size)) return false
+    const sign = negative ? 1 : 0
+    if (size > TEXT_32_MAX || !this.#digits(bytes, at + sign, size - sign)) return false
     if (this.high !== 0 || this.low > I32_MAX + (negative ? 1 : 0)) return false
     // A zero has no sign here.
     this.number = negative ? 0 - this.low : this.low
     return true
-  }
-
-  /** Digits behind a sign, at most 2^63 - 1. */
-  #magnitude(bytes: Uint8Array, at: number, size: number): boolean {
-    const sign = bytes[at] === MINUS || bytes[at] === PLUS ? 1 : 0
-    return this.uint64(bytes, at + sign, size - sign) && this.high <= I32_MAX
   }
 
   #large(start: bigint, bytes: Uint8Array, from: number, to: number): boolean {

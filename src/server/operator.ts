@@ -3,6 +3,7 @@
  * What tunes memcached's slabs and lists is checked, remembered and shown, and answered as
  * memcached answers it; there is nothing here that it could move.
  */
+import { U32_MAX } from '../protocol/limits.ts'
 import type { Session } from '../session/session.ts'
 import type { Store } from '../store/store.ts'
 import type { ConnectionTable } from './connection-table.ts'
@@ -35,7 +36,6 @@ const BAD_FORMAT = 'CLIENT_ERROR bad command line format'
 const BAD_CLASS = 'BADCLASS invalid class id'
 const CRAWLER_OFF = 'CLIENT_ERROR lru crawler disabled'
 const CRAWLER_SLEEP_MAX = 1_000_000
-const U32_MAX = 4294967295
 const LRU_PCTS_MAX = 80
 
 /** The line that answers; undefined when the session is answered otherwise. */
@@ -68,33 +68,26 @@ export function operate(
   }
 }
 
-/** C's strtol and strtoul on a whole word: undefined when it is no number in this range. */
+/** A word of at most 11 characters: undefined when it is no number in this range. */
 function integer(word: string | undefined, min: number, max: number): number | undefined {
-  if (word === undefined || !/^[+-]?\d{1,15}$/.test(word)) return undefined
+  if (word === undefined || word.length > 11 || !/^-?\d+$/.test(word)) return undefined
   const value = Number(word)
   return value >= min && value <= max ? value : undefined
 }
 
 function fraction(word: string | undefined): number | undefined {
-  return word !== undefined && /^-?\d{1,9}(\.\d{1,9})?$/.test(word) ? Number(word) : undefined
+  if (word === undefined) return undefined
+  return /^[+-]?(\d{1,9}(\.\d{0,9})?|\.\d{1,9})(e-?\d)?$/i.test(word) ? Number(word) : undefined
 }
 
 function crawler(
   host: OperatorHost,
   session: Session,
-  [, command = '', argument]: readonly string[],
+  [, command = '', argument, ...more]: readonly string[],
 ): string | undefined {
   const { switches } = host
-  if (command === 'enable') {
-    if (switches.get('lruCrawler') === 1) return 'ERROR failed to start lru crawler thread'
-    switches.set('lruCrawler', 1)
-    return OK
-  }
-  if (command === 'disable') {
-    switches.set('lruCrawler', 0)
-    return OK
-  }
-  if (argument === undefined) return ERROR
+  if (more.length > 0) return ERROR
+  if (argument === undefined) return turn(switches, command)
   switch (command) {
     case 'metadump':
     case 'mgdump':
@@ -117,6 +110,17 @@ function crawler(
     default:
       return ERROR
   }
+}
+
+function turn(switches: Switches, command: string): string {
+  if (command === 'enable') {
+    if (switches.get('lruCrawler') === 1) return 'ERROR failed to start lru crawler thread'
+    switches.set('lruCrawler', 1)
+    return OK
+  }
+  if (command !== 'disable') return ERROR
+  switches.set('lruCrawler', 0)
+  return OK
 }
 
 function dump(
@@ -175,13 +179,13 @@ function tune(switches: Switches, words: readonly string[]): string {
 }
 
 function slabs(host: OperatorHost, [, command, ...words]: readonly string[]): string {
-  if (command === 'reassign' && words.length >= 2) return reassign(host, words)
+  if (command === 'reassign' && words.length === 2) return reassign(host, words)
   if (command === 'automove' && words.length >= 1) return automove(host.switches, words)
   return ERROR
 }
 
-function isClass(slab: number, min: number): boolean {
-  return slab >= min && slab <= CLASS_MAX
+function isClass(slab: number): boolean {
+  return slab >= 0 && slab <= CLASS_MAX
 }
 
 /** No class has pages of its own: none can be spared. */
@@ -191,7 +195,7 @@ function reassign({ options }: OperatorHost, [from, to]: readonly string[]): str
   const target = integer(to, -2147483648, 2147483647)
   if (source === undefined || target === undefined) return BAD_FORMAT
   if (source === target) return 'SAME src and dst class are identical'
-  if (!isClass(source, -1) || !isClass(target, 0)) return 'BADCLASS invalid src or dst class id'
+  if (!isClass(source) || !isClass(target)) return 'BADCLASS invalid src or dst class id'
   return 'NOSPARE source class has no spare pages'
 }
 
@@ -264,7 +268,7 @@ function debugTime(
   if (what === 'p' || what === 'r') {
     switches.set('clockStoppedAtMs', what === 'p' ? realMs() : 0)
   } else {
-    const seconds = integer(what, 0, DEBUG_SECONDS_MAX)
+    const seconds = integer(what.replace(/^\+/, ''), 0, DEBUG_SECONDS_MAX)
     if (seconds === undefined) return ERROR
     switches.set('clockAheadMs', switches.get('clockAheadMs') + seconds * 1000)
   }

@@ -2,6 +2,7 @@
 import { latin1, toLatin1 } from '../base/bytes.ts'
 import { Command, type CommandRow } from '../protocol/command.ts'
 import type { Request } from '../protocol/request.ts'
+import { U32_MAX } from '../protocol/limits.ts'
 import { textEncoder, TextLine } from '../protocol/text-encoder.ts'
 import { NumberReader, type Tokens } from '../protocol/text-request.ts'
 import type { Session } from './session.ts'
@@ -74,23 +75,21 @@ function wordsOf(bytes: Uint8Array, tokens: Tokens): string[] {
 }
 
 function verbosity(session: Session, bytes: Uint8Array, tokens: Tokens, request: Request): void {
-  const level = tokens.count > 1 && numbers.uint64(bytes, tokens.at[1]!, tokens.size[1]!)
+  const level = tokens.count > 1 && numbers.uint(bytes, tokens.at[1]!, tokens.size[1]!, U32_MAX)
   if (!level) {
     if (!request.quiet) session.output.put(TextLine.badFormat)
     return
   }
-  request.delta = numbers.value
+  request.delta = BigInt(numbers.number)
   session.executor.execute(session, request)
 }
 
-/** cache_memlimit: one number of megabytes, and one word more that may be noreply. */
+/** cache_memlimit: a number of megabytes, and whatever else, noreply maybe. */
 function memoryLimit(session: Session, bytes: Uint8Array, tokens: Tokens, request: Request): void {
-  const fits = tokens.count === 2 || tokens.count === 3
-  // strtoul in 32 bits, as client flags are read.
-  if (fits && numbers.clientFlags(bytes, tokens.at[1]!, tokens.size[1]!)) {
+  if (tokens.count > 1 && numbers.uint(bytes, tokens.at[1]!, tokens.size[1]!, U32_MAX)) {
     request.delta = BigInt(numbers.number)
     session.executor.execute(session, request)
-  } else if (!fits || !request.quiet) session.output.put(TextLine.error)
+  } else if (!request.quiet) session.output.put(TextLine.error)
 }
 
 function flushAll(session: Session, bytes: Uint8Array, tokens: Tokens, request: Request): void {

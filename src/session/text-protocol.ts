@@ -25,6 +25,8 @@ const LF = 0x0a
 const CR = 0x0d
 const SPACE = 0x20
 const SHORTEST_LINE = 4
+/** Where a storage command says how long its value is. */
+const SIZE_TOKEN = 4
 const NOREPLY = Buffer.from('noreply', 'latin1')
 const HTTP = Buffer.from('HTTP/', 'latin1')
 
@@ -146,7 +148,7 @@ export class TextProtocol {
     tokens.split(bytes, at, to)
     const last = tokens.count - 1
     if (
-      last >= 0 &&
+      last >= 1 &&
       tokens.size[last]! >= HTTP.length &&
       startsWith(bytes, tokens.at[last]!, HTTP)
     ) {
@@ -243,12 +245,13 @@ export class TextProtocol {
     const request = this.#request
     tokens.split(bytes, at, to)
     request.reset(row.command)
-    if (tokens.count < row.tokensMin || !this.#valueSize(bytes)) {
+    if (tokens.count <= SIZE_TOKEN || !this.#valueSize(bytes)) {
       session.output.put(TextLine.badFormat)
       return valueAt
     }
     this.#noreply(row, bytes)
-    const isRight = this.#storageFields(row, bytes)
+    // A cas without a unique says how much follows, all the same.
+    const isRight = tokens.count >= row.tokensMin && this.#storageFields(row, bytes)
     const refusal = isRight ? session.login.refusalOfKey(row.needs, request) : TextLine.badFormat
     if (refusal !== undefined) {
       if (!request.quiet) session.output.put(refusal)
@@ -308,7 +311,8 @@ export class TextProtocol {
   }
 
   #valueSize(bytes: Uint8Array): boolean {
-    if (!numbers.uint(bytes, tokens.at[4]!, tokens.size[4]!, VALUE_MAX)) return false
+    const at = tokens.at[SIZE_TOKEN]!
+    if (!numbers.uint(bytes, at, tokens.size[SIZE_TOKEN]!, VALUE_MAX)) return false
     this.#request.valueSize = numbers.number
     return true
   }
@@ -362,9 +366,7 @@ export class TextProtocol {
 
   #noreply(row: CommandRow, bytes: Uint8Array): void {
     const last = tokens.count - 1
-    // What stands where the key belongs is the key, whatever it is called.
-    const first = row.class === CommandClass.admin ? 1 : 2
-    const fits = row.noreply && last >= first && tokens.size[last] === NOREPLY.length
+    const fits = row.noreply && last >= 1 && tokens.size[last] === NOREPLY.length
     this.#request.quiet = fits && startsWith(bytes, tokens.at[last]!, NOREPLY)
   }
 }

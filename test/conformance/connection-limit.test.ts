@@ -26,7 +26,8 @@ describe.each(targets)('connection limit ($name)', target => {
         }
       }
       expect(refused.length).toBeGreaterThanOrEqual(10)
-      expect(open.length).toBeGreaterThan(LIMIT / 2)
+      // memcached counts descriptors, of which it has some 30 of its own.
+      expect(open.length).toBeGreaterThan(LIMIT * 0.35)
       expect(open.length).toBeLessThanOrEqual(LIMIT)
       for (const connection of open) {
         expect(await connection.ask('version')).toBe(`VERSION ${target.version()}`)

@@ -53,7 +53,7 @@ conformance({
         ['set a 0 0 99999999999999999999\r\nversion\r\n', `${FORMAT}VERSION {version}\r\n`],
         ['get a\r\n', 'END\r\n'],
       ],
-      { notOnMemcached: Older.numbers },
+      { notOn: { older: Older.numbers } },
     ),
     transcript('a size with leading zeros is a number', [
       ['set a 0 0 003\r\nabc\r\n', 'STORED\r\n'],
@@ -85,7 +85,7 @@ conformance({
         ['set a x 0 3\r\nnew\r\n', FORMAT],
         ['get a\r\n', 'VALUE a 3 3\r\nold\r\nEND\r\n'],
       ],
-      { notOnMemcached: Older.swallow },
+      { notOn: { older: Older.swallow } },
     ),
     transcript('a swallowed block need not end with a line end', [
       [

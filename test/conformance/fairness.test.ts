@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { TestConnection } from '../support/connection.ts'
 import type { ServerProcess } from '../support/processes.ts'
 import { readStats } from '../support/stats.ts'
-import { memcached, nodeOneThread, type Target } from '../support/targets.ts'
+import { memcacheds, nodeOneThread, type Target } from '../support/targets.ts'
 
 async function yieldsSoFar(server: ServerProcess): Promise<number> {
   const asking = await TestConnection.open(server)
@@ -35,7 +35,7 @@ function nodeWith(io: string): Target {
 
 const nodes = ['auto', 'epoll', 'net'].map(nodeWith)
 
-describe.each([...nodes, memcached])('-R ($name)', target => {
+describe.each([...nodes, ...memcacheds])('-R ($name)', target => {
   test('conn_yields counts every so many commands of one event', async () => {
     const server = await target.start(['-t', '1'])
     const strict = await target.start(['-t', '1', '-R', '1'])

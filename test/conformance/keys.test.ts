@@ -1,6 +1,7 @@
 // Keys: up to 250 bytes, any byte but space and newline.
 
 import { conformance, type Row, transcript } from '../support/transcript.ts'
+import { Newer } from './newer.ts'
 import { Older, older } from './older.ts'
 
 const FORMAT = 'CLIENT_ERROR bad command line format\r\n'
@@ -34,7 +35,8 @@ conformance({
       [`delete ${fits}\r\n`, 'DELETED\r\n'],
     ]),
     transcript('a longer key is refused everywhere', refusals, {
-      memcachedRowsOnly: Older.longKey,
+      rowsOnlyOn: { older: Older.longKey },
+      notOn: { newer: Newer.longKey },
     }),
     transcript(
       'a long key anywhere in a multiget refuses all of it',
@@ -45,7 +47,7 @@ conformance({
         [`get ${'a '.repeat(30)}${tooLong}\r\n`, FORMAT],
         ['get a\r\n', 'VALUE a 1 1\r\n1\r\nEND\r\n'],
       ],
-      { memcachedRowsOnly: Older.longKey },
+      { rowsOnlyOn: { older: Older.longKey }, notOn: { newer: Newer.longKey } },
     ),
     transcript(
       'every byte but space, newline and NUL may stand in a key',
@@ -62,7 +64,7 @@ conformance({
         ['delete <\r\n', 'NOT_FOUND\r\n'],
         ['delete <\x00>\r\n', 'DELETED\r\n'],
       ],
-      { notOnMemcached: Older.nul },
+      { notOn: { older: Older.nul } },
     ),
     transcript('keys that differ in one byte, in length or in case are different keys', [
       ['set k 0 0 1\r\n1\r\n', 'STORED\r\n'],

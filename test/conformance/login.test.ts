@@ -8,6 +8,7 @@ import { type ServerProcess, startNode, startRouter } from '../support/processes
 import { readStats } from '../support/stats.ts'
 import { closes, conformance, transcript } from '../support/transcript.ts'
 import { PASSWORD, textLogin, USER, writePasswordFile } from '../support/users.ts'
+import { Newer } from './newer.ts'
 import { Older } from './older.ts'
 
 const passwords = writePasswordFile()
@@ -17,8 +18,9 @@ const LOGIN = textLogin(USER, PASSWORD)
 const FAILURE = 'CLIENT_ERROR authentication failure\r\n'
 const UNAUTHENTICATED = 'CLIENT_ERROR unauthenticated\r\n'
 const BAD_FORMAT = 'CLIENT_ERROR bad authentication token format\r\n'
-const out = { loggedOut: true, memcachedRowsOnly: Older.loginPipelined }
-const alone = { memcachedRowsOnly: Older.loginPipelined }
+const lost = { older: Newer.loginPipelined, newer: Newer.loginPipelined }
+const out = { loggedOut: true, rowsOnlyOn: lost }
+const alone = { rowsOnlyOn: lost }
 
 conformance({
   title: 'text login (-Y)',
@@ -64,7 +66,11 @@ conformance({
         [textLogin(USER, ` ${PASSWORD}`), FAILURE],
         [textLogin(USER, `${PASSWORD} `), FAILURE],
       ],
-      { loggedOut: true, notOnMemcached: Older.loginSpaces },
+      {
+        loggedOut: true,
+        notOn: { older: Older.loginSpaces },
+        rowsOnlyOn: { newer: Newer.loginPipelined },
+      },
     ),
     transcript(
       'after a wrong password another try is welcome',
@@ -99,7 +105,7 @@ conformance({
       out,
     ),
     transcript('quit is too short a line and closes', [['quit\r\n', closes()]], {
-      notOnMemcached: Older.loginShort,
+      notOn: { older: Older.loginShort },
     }),
     transcript('2048 bytes without a line end close', [['x'.repeat(2_049), closes()]]),
   ],

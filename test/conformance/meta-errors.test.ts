@@ -2,6 +2,7 @@
 // of an ms is swallowed where its size is known.
 
 import { conformance, type Row, transcript } from '../support/transcript.ts'
+import { Newer, newer } from './newer.ts'
 import { Older, older } from './older.ts'
 
 const FORMAT = 'CLIENT_ERROR bad command line format\r\n'
@@ -83,7 +84,11 @@ conformance({
           ['mg a VERB v\r\n', TOKEN],
         ],
       ),
-      ['mg a T+5\r\n', 'EN\r\n'],
+      ['mg a T+5\r\n', TOKEN, older(Older.numbers, 'EN\r\n')],
+      ['mg a T-5\r\n', 'EN\r\n'],
+      ['mg a T00000000005\r\n', 'EN\r\n'],
+      ['mg a T000000000005\r\n', TOKEN, older(Older.numbers, 'EN\r\n')],
+      ['mg a F+5\r\n', FORMAT, older(Older.numbers, 'EN\r\n')],
       ['mg a T2147483648\r\n', TOKEN, older(Older.exptime32, 'EN\r\n')],
       ['mg a C\r\n', TOKEN],
       ['mg a C-1\r\n', TOKEN],
@@ -135,7 +140,8 @@ conformance({
       ['md foo b\r\n', KEY, older(Older.deleteErrors, EITHER)],
       ['ma foo b\r\n', EITHER],
       ['ms foo 2 b\r\nhi\r\n', KEY],
-      ['me foo b\r\n', FORMAT],
+      ['me foo b\r\n', FORMAT, newer(Newer.debugBase64, 'EN\r\n')],
+      ['me foo b b\r\n', FORMAT],
     ]),
     transcript('opaque tokens have 31 bytes at most', [
       [`mg a O${OPAQUE_31}\r\n`, `EN O${OPAQUE_31}\r\n`],

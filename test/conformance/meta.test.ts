@@ -2,6 +2,7 @@
 // keys. Errors are in meta-errors.test.ts, stale items and leases in meta-leases.test.ts.
 
 import { conformance, transcript } from '../support/transcript.ts'
+import { memcached, Newer, newer } from './newer.ts'
 import { Older, older } from './older.ts'
 
 const KEY = 'k'.repeat(250)
@@ -143,7 +144,7 @@ conformance({
       ['mg n\r\n', 'EN\r\n'],
       ['ms n 1\r\n5\r\n', 'HD\r\n'],
       ['ma n T1000000000 D10\r\n', 'HD\r\n'],
-      ['mg n v\r\n', 'EN\r\n', older(Older.lostTtl, 'VA 2\r\n15\r\n')],
+      ['mg n v\r\n', 'EN\r\n', memcached(Newer.lostTtl, 'VA 2\r\n15\r\n')],
     ]),
     transcript('ma counts', [
       ['ma n\r\n', 'NF\r\n'],
@@ -186,8 +187,8 @@ conformance({
     transcript('a key of any bytes never breaks the line that shows it', [
       ['ms YSBi 1 b\r\nx\r\n', 'HD\r\n'],
       ['mg YSBi b k\r\n', 'HD kYSBi b\r\n'],
-      ['mg YQpi b k N0\r\n', 'HD kYQpi b W\r\n', older(Older.rawKey, 'HD ka\nb W\r\n')],
-      ['mg YQpi b k\r\n', 'HD kYQpi b Z\r\n', older(Older.rawKey, 'HD ka\nb Z\r\n')],
+      ['mg YQpi b k N0\r\n', 'HD kYQpi b W\r\n', memcached(Newer.rawKey, 'HD ka\nb W\r\n')],
+      ['mg YQpi b k\r\n', 'HD kYQpi b Z\r\n', memcached(Newer.rawKey, 'HD ka\nb Z\r\n')],
     ]),
     transcript('appending to a key in base64 makes it an ordinary one', [
       ['ms Zm9v 2 b\r\nhi\r\n', 'HD\r\n'],
@@ -218,7 +219,12 @@ conformance({
       ['me b\r\n', 'EN\r\n'],
       ['ms Zm9v 600 b c\r\n'.concat('v'.repeat(600), '\r\n'), 'HD c{cas:two}\r\n'],
       ['me foo\r\n', 'ME Zm9v exp=-1 la=0 cas={cas:two} fetch=no cls=10 size=662\r\n'],
-      ['me Zm9v b\r\n', 'ME Zm9v exp=-1 la=0 cas={cas:two} fetch=no cls=10 size=662\r\n'],
+      [
+        'me Zm9v b\r\n',
+        'ME Zm9v exp=-1 la=0 cas={cas:two} fetch=no cls=10 size=662\r\n',
+        newer(Newer.debugBase64, 'EN\r\n'),
+      ],
+      ['me Zm9v b b\r\n', 'ME Zm9v exp=-1 la=0 cas={cas:two} fetch=no cls=10 size=662\r\n'],
     ]),
     transcript(
       'an explicit cas is kept, and the next one counts on',
@@ -234,7 +240,16 @@ conformance({
         ['mg b N0 E7 c\r\n', 'HD c7 W\r\n'],
         ['ma n N0 E8 c\r\n', 'HD c8\r\n'],
       ],
-      { notOnMemcached: Older.explicitCas },
+      { notOn: { older: Older.explicitCas } },
+    ),
+    transcript(
+      'an explicit cas is kept when the number gets longer',
+      [
+        ['ms n 1\r\n9\r\n', 'HD\r\n'],
+        ['ma n E900 c\r\n', 'HD c900\r\n'],
+        ['gets n\r\n', 'VALUE n 0 2 900\r\n10\r\nEND\r\n'],
+      ],
+      { notOn: { older: Older.explicitCas, newer: Newer.lostCas } },
     ),
     transcript(
       'md x leaves an empty item',
@@ -251,7 +266,7 @@ conformance({
         ['md a x C9 F77\r\n', 'HD\r\n'],
         ['mg a f\r\n', 'HD f77\r\n'],
       ],
-      { notOnMemcached: Older.removeValue },
+      { notOn: { older: Older.removeValue } },
     ),
   ],
 })

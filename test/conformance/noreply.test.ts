@@ -90,7 +90,9 @@ conformance({
       ['delete a 0 \r\n', 'DELETED\r\n'],
       ['incr a 1 noreplyx\r\n', 'NOT_FOUND\r\n'],
       ['touch a 1 noreply  \r\n', ''],
-      ['delete noreply\r\n', 'NOT_FOUND\r\n'],
+      ['set noreply 0 0 1\r\n1\r\n', 'STORED\r\n'],
+      ['delete noreply\r\n', '', older(Older.noreplyKey, 'DELETED\r\n')],
+      ['get noreply\r\n', 'END\r\n'],
       ALIVE,
     ]),
     transcript(
@@ -102,7 +104,7 @@ conformance({
         ['delete a junk noreply\r\n', ''],
         ALIVE,
       ],
-      { notOnMemcached: Older.surplus },
+      { notOn: { older: Older.surplus } },
     ),
   ],
 })

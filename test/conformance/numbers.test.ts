@@ -4,6 +4,8 @@ import { conformance, type Row, transcript } from '../support/transcript.ts'
 import { Older, older } from './older.ts'
 
 const FORMAT = 'CLIENT_ERROR bad command line format\r\n'
+const EXPTIME = 'CLIENT_ERROR invalid exptime argument\r\n'
+const DELTA = 'CLIENT_ERROR invalid numeric delta argument\r\n'
 
 function flags(sent: string, kept: string): Row[] {
   return [
@@ -69,6 +71,7 @@ conformance({
       ...exptime('-2147483649', true),
       ...exptime('-4294967296', true),
       ...exptime('9223372036854775807', false),
+      ...exptime('-9223372036854775808', true),
     ]),
     transcript('exptimes that are no number', [
       ...['x', '1x', '1.5', '--1', '9223372036854775808', '-9223372036854775809'].map(
@@ -80,6 +83,33 @@ conformance({
       ),
       ['get a\r\n', 'END\r\n'],
     ]),
+    transcript(
+      'other numbers are digits alone, and no more than they may need',
+      [
+        ['set a 0 0 1\r\n5\r\n', 'STORED\r\n'],
+        ['set a 0 0 00000000001\r\n5\r\n', 'STORED\r\n'],
+        ['set a 0 0 000000000001\r\nbogus\r\n', `${FORMAT}ERROR\r\n`],
+        ['touch a 00000000000\r\n', 'TOUCHED\r\n'],
+        ['touch a 000000000000\r\n', EXPTIME],
+        ['touch a +5\r\n', EXPTIME],
+        ['gat 0 a\r\n', 'VALUE a 0 1\r\n5\r\nEND\r\n'],
+        ['gat +5 a\r\n', EXPTIME],
+        ['gats 000000000000 a\r\n', EXPTIME],
+        ['incr a 0000000000000000000001\r\n', '6\r\n'],
+        ['incr a 00000000000000000000001\r\n', DELTA],
+        ['decr a +1\r\n', DELTA],
+        ['cas a 0 0 1 0000000000000000000000\r\n5\r\n', 'EXISTS\r\n'],
+        ['cas a 0 0 1 00000000000000000000000\r\n5\r\n', FORMAT],
+        ['flush_all +0\r\n', EXPTIME],
+        ['flush_all 000000000000\r\n', EXPTIME],
+        ['verbosity +1\r\n', FORMAT],
+        ['verbosity 4294967295\r\n', 'OK\r\n'],
+        ['verbosity 4294967296\r\n', FORMAT],
+        ['verbosity 000000000001\r\n', FORMAT],
+        ['verbosity 0\r\n', 'OK\r\n'],
+      ],
+      { notOn: { older: Older.numbers } },
+    ),
     transcript('an expired set removes what was there', [
       ['set a 0 0 3\r\nold\r\n', 'STORED\r\n'],
       ['set a 0 -1 3\r\nnew\r\n', 'STORED\r\n'],

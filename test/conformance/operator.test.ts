@@ -4,7 +4,7 @@ import { beforeAll, afterAll, describe, expect, test } from 'vitest'
 import { TestConnection } from '../support/connection.ts'
 import type { ServerProcess } from '../support/processes.ts'
 import { parseStats, readStats } from '../support/stats.ts'
-import { memcached, targets } from '../support/targets.ts'
+import { memcacheds, targets } from '../support/targets.ts'
 import { conformance, transcript } from '../support/transcript.ts'
 import { Older } from './older.ts'
 
@@ -44,6 +44,12 @@ conformance({
         ['lru_crawler tocrawl 4294967295\r\n', 'OK\r\n'],
         ['lru_crawler tocrawl x\r\n', BAD_FORMAT],
         ['lru_crawler tocrawl\r\n', 'ERROR\r\n'],
+        ['lru_crawler tocrawl 5 6\r\n', 'ERROR\r\n'],
+        ['lru_crawler sleep 5 6\r\n', 'ERROR\r\n'],
+        ['lru_crawler crawl all x\r\n', 'ERROR\r\n'],
+        ['lru_crawler metadump all x\r\n', 'ERROR\r\n'],
+        ['lru_crawler enable x\r\n', 'ERROR\r\n'],
+        ['lru_crawler disable x\r\n', 'ERROR\r\n'],
       ],
       ROWS,
     ),
@@ -83,6 +89,8 @@ conformance({
         ['slabs reassign -1 -1\r\n', 'SAME src and dst class are identical\r\n'],
         ['slabs reassign 1 63\r\n', 'BADCLASS invalid src or dst class id\r\n'],
         ['slabs reassign 99 1\r\n', 'BADCLASS invalid src or dst class id\r\n'],
+        ['slabs reassign -1 1\r\n', 'BADCLASS invalid src or dst class id\r\n'],
+        ['slabs reassign 1 2 3\r\n', 'ERROR\r\n'],
         ['slabs reassign x 1\r\n', BAD_FORMAT],
         ['slabs automove\r\n', 'ERROR\r\n'],
         ['slabs automove 0\r\n', 'OK\r\n'],
@@ -90,6 +98,7 @@ conformance({
         ['slabs automove 3\r\n', 'ERROR\r\n'],
         ['slabs automove x\r\n', BAD_FORMAT],
         ['slabs automove ratio 0.5\r\n', 'OK\r\n'],
+        ['slabs automove ratio +.5\r\n', 'OK\r\n'],
         ['slabs automove ratio x\r\n', 'ERROR\r\n'],
         ['slabs automove 0 noreply\r\n', ''],
       ],
@@ -101,9 +110,10 @@ conformance({
         [
           'shutdown\r\n',
           'SERVER_ERROR: shutdown not enabled\r\n',
-          { reason: Older.shutdownWords, memcached: 'ERROR: shutdown not enabled\r\n' },
+          { reason: Older.shutdownWords, older: 'ERROR: shutdown not enabled\r\n' },
         ],
         ['refresh_certs\r\n', 'Error TLS not enabled\r\n'],
+        ['refresh_certs noreply\r\n', 'Error TLS not enabled\r\n'],
         ['debugtime p\r\n', 'ERROR\r\n'],
         ['debugtime +5\r\n', 'ERROR\r\n'],
       ],
@@ -161,7 +171,7 @@ conformance({
       [
         'lru_crawler mgdump all\r\n',
         'ERROR key dump not allowed\r\n',
-        { reason: Older.mgdump, memcached: 'ERROR\r\n' },
+        { reason: Older.mgdump, older: 'ERROR\r\n' },
       ],
     ]),
   ],
@@ -201,7 +211,7 @@ function load(): string {
   return `${sets.join('')}set odd%key\xe9\x01 0 0 1 noreply\r\nx\r\nget key:1 key:2 key:none\r\n`
 }
 
-describe('the same mix as on memcached', () => {
+describe.each(memcacheds)('the same mix as on $name', memcached => {
   const running: { name: string; server: ServerProcess; connection: TestConnection }[] = []
   beforeAll(async () => {
     for (const target of [targets[0]!, memcached]) {
@@ -252,7 +262,7 @@ describe('the same mix as on memcached', () => {
       )
       // What only a build with these parts has, and what 1.6.18 has and 1.6.45 has no more.
       const optional =
-        /^(ext_|ssl_|extstore|slab_automove_freeratio|.*_extstore|slab_reassign_evict)/
+        /^(ext_|ssl_|proxy_|extstore|slab_automove_freeratio|.*_extstore|slab_reassign_evict)/
       const expected = [...theirs!.keys()].filter(name => !optional.test(name))
       const found = [...ours!.keys()].filter(name => expected.includes(name))
       expect(found, command).toEqual(expected)
@@ -314,7 +324,7 @@ describe('the same mix as on memcached', () => {
   })
 })
 
-test.each([targets[0]!, memcached])('-A lets a client end it ($name)', async target => {
+test.each([targets[0]!, ...memcacheds])('-A lets a client end it ($name)', async target => {
   for (const mode of ['', ' graceful']) {
     const server = await target.start(['-A'])
     const connection = await TestConnection.open(server)

@@ -1,8 +1,8 @@
 // Meta commands for the oracle test: flags that Debian's memcached knows, in any order.
 //
-// Left out, because 1.6.18 answers otherwise (each is in the transcripts, with its reason in
-// older.ts): E, md x, ms s, N with MA and MP, C with mg v, ma with q and N, ma with T, and wrong flags
-// of md.
+// 1.6.18 is not asked what it answers otherwise (each is in the transcripts, with its reason in
+// older.ts): E, md x, ms s, N with MA and MP, C with mg v, ma with q and N, and wrong flags of md.
+// Left out, because every memcached answers otherwise (newer.ts): ma with T or E.
 // Left out, because it looks for minus signs behind them: numbers of 2^63 and more.
 // Left out, because time decides: T and N in the past with t.
 
@@ -16,9 +16,16 @@ const encoded = fc
 const anyKey = fc.oneof({ weight: 3, arbitrary: plain }, { weight: 1, arbitrary: encoded })
 const opaque = fc.constantFrom('O', 'O1', 'Oabc', `O${'o'.repeat(31)}`)
 const compare = fc.constantFrom('C0', 'C1', 'C18446744073709551615')
-const ttl = fc.constantFrom('T0', 'T1000', 'T2592000', 'T+1000')
+/** Far from what servers count. */
+const explicit = fc.constantFrom('9000000000000000001', '9000000000000000002')
+const newCas = explicit.map(cas => `E${cas}`)
+const compareAny = fc.oneof(
+  compare,
+  explicit.map(cas => `C${cas}`),
+)
+const ttl = fc.constantFrom('T0', 'T1000', 'T2592000')
 const vivify = fc.constantFrom('N0', 'N1000')
-const clientFlags = fc.constantFrom('F0', 'F7', 'F4294967295', 'F+3')
+const clientFlags = fc.constantFrom('F0', 'F7', 'F4294967295', 'F003')
 
 function word(text: string): fc.Arbitrary<string> {
   return fc.constant(text)
@@ -91,7 +98,63 @@ const wrong = fc.constantFrom(
 )
 const noop = fc.constantFrom('mn', 'mn x')
 
-export const metaCommand: fc.Arbitrary<string> = fc
+const newerGet = line('mg', '', [
+  ...['v', 's', 'f', 't', 'c', 'h', 'l', 'u', 'q'].map(word),
+  ...echoes,
+  ttl,
+  vivify,
+  compareAny,
+  newCas,
+])
+const newerSet = value.chain(data =>
+  line('ms', String(data.length), [
+    ...echoes,
+    ...['c', 'q', 's', 'I'].map(word),
+    ttl,
+    vivify,
+    clientFlags,
+    compareAny,
+    newCas,
+    fc.constantFrom('ME', 'MA', 'MP', 'MR', 'MS', 'MS', 'MSET', 'MAPPEND'),
+  ]).map(head => `${head}\r\n${data}`),
+)
+const newerRemove = line('md', '', [
+  ...echoes,
+  ...['q', 'x', 'I'].map(word),
+  compareAny,
+  newCas,
+  ttl,
+])
+const newerArithmetic = line('ma', '', [
+  ...['v', 't', 'c', 'q', 's', 'f'].map(word),
+  ...echoes,
+  vivify,
+  compareAny,
+  fc.constantFrom('MI', 'MD', 'MINCR', 'M-'),
+  fc.constantFrom('D1', 'D1000', 'D0000000000000000000009'),
+  fc.constantFrom('J0', 'J5'),
+])
+const newerWrong = fc.constantFrom(
+  'mg a T+5',
+  'mg a T000000000005',
+  'mg a F4294967296',
+  'mg a %',
+  'md a z',
+  'md a Tx',
+  'md a q q',
+  'md a ~',
+  'ma a D+1',
+  `ma ${'k'.repeat(251)}`,
+  'ms a +2',
+  'ms a 2 %\r\nhi',
+  `ms ${'k'.repeat(251)} 2\r\nhi`,
+  'me none',
+  'mg',
+  'ms a',
+  'mg a T2147483648',
+)
+
+const older: fc.Arbitrary<string> = fc
   .oneof(
     { weight: 10, arbitrary: get },
     { weight: 8, arbitrary: set },
@@ -101,14 +164,26 @@ export const metaCommand: fc.Arbitrary<string> = fc
     { weight: 1, arbitrary: noop },
   )
   .map(text => `${text}\r\n`)
+const newer: fc.Arbitrary<string> = fc
+  .oneof(
+    { weight: 5, arbitrary: newerGet },
+    { weight: 8, arbitrary: newerSet },
+    { weight: 4, arbitrary: newerRemove },
+    { weight: 5, arbitrary: newerArithmetic },
+    { weight: 1, arbitrary: newerWrong },
+  )
+  .map(text => `${text}\r\n`)
+
+/** Meta commands that memcached 1.6.18 takes as a node does, or that 1.6.45 does. */
+export const metaCommands = { older, newer: fc.oneof(older, newer) }
 
 /** Seconds left, in steps too wide for the moment between two servers to show. */
 const TTL_STEP = 500
 
-/** A line of a meta answer, its cas as distance from `casBase`, its times made coarse. */
-export function normaliseMeta(row: string, casBase: bigint): string {
+/** A line of a meta answer, its cas as `named`, its times made coarse. */
+export function normaliseMeta(row: string, named: (cas: string) => string): string {
   return row
-    .replace(/ c(\d+)/, (_, cas: string) => (cas === '0' ? ' c0' : ` c+${BigInt(cas) - casBase}`))
+    .replace(/ c(\d+)/, (_, cas: string) => (cas === '0' ? ' c0' : ` c${named(cas)}`))
     .replace(/ t(\d+)/, (_, left: string) => ` t<${Math.ceil(Number(left) / TTL_STEP)}`)
     .replace(/ l\d+/, ' l')
 }

@@ -17,17 +17,23 @@ const CONNECTIONS = 3
 export class Side {
   readonly #connections: readonly TestConnection[]
   readonly #marker: string
+  /** Uniques in the order met, where servers do not agree how many they use up. */
+  readonly #names: Map<string, string> | undefined
   #turn = 0
-  casBase = 0n
+  #casBase = 0n
+  /** The last that was shown, else the base. */
+  lastCas = 0n
 
-  private constructor(connections: readonly TestConnection[], version: string) {
+  private constructor(connections: readonly TestConnection[], version: string, namesCas: boolean) {
     this.#connections = connections
+    this.#names = namesCas ? new Map() : undefined
     this.#marker = `VERSION ${version}\r\n`
   }
 
-  static async open(server: ServerProcess, version: string): Promise<Side> {
+  /** @param namesCas cas uniques are compared by name, not by their distance from the first. */
+  static async open(server: ServerProcess, version: string, namesCas: boolean): Promise<Side> {
     const opening = Array.from({ length: CONNECTIONS }, () => TestConnection.open(server))
-    return new Side(await Promise.all(opening), version)
+    return new Side(await Promise.all(opening), version, namesCas)
   }
 
   /** The answer to `send`, without the marker's. */
@@ -50,11 +56,21 @@ export class Side {
     const answer = await this.ask('set probe 0 0 1\r\nx\r\ngets probe\r\n')
     const unique = /VALUE probe 0 1 (\d+)/.exec(answer)?.[1]
     if (unique === undefined) throw new Error(`Cannot read a cas unique: ${printable(answer)}`)
-    this.casBase = BigInt(unique)
+    this.#casBase = BigInt(unique)
+    this.#names?.clear()
   }
 
-  /** Cas uniques as distances from the base; data blocks are skipped, not searched. */
+  #named(cas: string): string {
+    this.lastCas = BigInt(cas)
+    if (this.#names === undefined) return `+${this.lastCas - this.#casBase}`
+    const name = this.#names.get(cas) ?? `#${this.#names.size}`
+    this.#names.set(cas, name)
+    return name
+  }
+
+  /** Cas uniques made comparable; data blocks are skipped, not searched. */
   normalise(answer: string): string {
+    this.lastCas = this.#casBase
     let out = ''
     let at = 0
     while (at < answer.length) {
@@ -64,7 +80,7 @@ export class Side {
       const meta = /^(?:HD|VA (\d+)|EN|NS|EX|NF)(?: .*)?\r\n$/.exec(row)
       if (meta !== null) {
         const size = meta[1] === undefined ? 0 : Number(meta[1]) + 2
-        out += normaliseMeta(row, this.casBase) + answer.slice(lineEnd, lineEnd + size)
+        out += normaliseMeta(row, cas => this.#named(cas)) + answer.slice(lineEnd, lineEnd + size)
         at = lineEnd + size
         continue
       }
@@ -75,7 +91,7 @@ export class Side {
         continue
       }
       const size = Number(value[2]) + 2
-      const unique = value[3] === undefined ? '' : ` +${BigInt(value[3]) - this.casBase}`
+      const unique = value[3] === undefined ? '' : ` ${this.#named(value[3].trim())}`
       out += `${value[1]}${unique}\r\n${answer.slice(at, at + size)}`
       at += size
     }
@@ -130,10 +146,9 @@ export class Pair {
 
   async #cas({ key, off, rest }: Step & { kind: 'cas' }): Promise<void> {
     this.commandCount += 2
-    const fetched = await this.#same(`gets ${key}\r\n`)
-    const distance = /^VALUE \S+ \d+ \d+ \+(-?\d+)\r\n/.exec(fetched)?.[1] ?? '0'
+    await this.#same(`gets ${key}\r\n`)
     const unique = (side: Side): string => {
-      const wanted = side.casBase + BigInt(distance) + BigInt(off)
+      const wanted = side.lastCas + BigInt(off)
       return rest.replace('UNIQUE', String(wanted < 0n ? 0n : wanted))
     }
     const [there, here] = await Promise.all([
@@ -151,11 +166,10 @@ export class Pair {
     check(step.send, step.node, here)
   }
 
-  async #same(send: string): Promise<string> {
+  async #same(send: string): Promise<void> {
     const [there, here] = await this.#both(send)
     const expected = this.#memcached.normalise(there)
     check(send, expected, this.#node.normalise(here))
-    return expected
   }
 
   #both(send: string): Promise<[string, string]> {

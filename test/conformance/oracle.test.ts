@@ -5,7 +5,7 @@
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ServerProcess } from '../support/processes.ts'
-import { steadyMemcached, targets } from '../support/targets.ts'
+import { oraclePairs, type Target } from '../support/targets.ts'
 import { type Step, steps } from './oracle-commands.ts'
 import { Pair, Side } from './oracle-pair.ts'
 
@@ -13,15 +13,15 @@ const COMMANDS_MIN = process.env['MEMRING_TEST_ALL'] === '1' ? 300_000 : 20_000
 const RUNS = 25
 const seed = Number(process.env['MEMRING_SEED'] ?? Date.now() % 2 ** 31)
 
-// memcached against itself first: what fails there is a mistake of this test, not of a node.
-describe.each(targets)('oracle ($name)', target => {
+// memcached against itself too: what fails there is a mistake of this test, not of a node.
+describe.each(oraclePairs)('oracle ($name)', ({ oracle, target, name }) => {
   const servers: ServerProcess[] = []
   const sides: Side[] = []
   beforeAll(async () => {
-    for (const one of [steadyMemcached, target.kind === 'memcached' ? steadyMemcached : target]) {
+    for (const one of [oracle, target]) {
       const server = await one.start()
       servers.push(server)
-      sides.push(await Side.open(server, one.version()))
+      sides.push(await Side.open(server, one.version(), oracle.kind === 'newer'))
     }
   })
   afterAll(async () => {
@@ -33,15 +33,21 @@ describe.each(targets)('oracle ($name)', target => {
     const [there, here] = sides
     if (there === undefined || here === undefined) throw new Error('Cannot compare: no servers')
     const pair = new Pair(there, here)
-    const itself = target.kind === 'memcached'
+    const itself = target === oracle
+    const kind = oracle.kind === 'newer' ? 'newer' : 'older'
     const commandsMin = itself ? 1_000 : COMMANDS_MIN
     for (let round = 0; pair.commandCount < commandsMin; round += 1) {
       await fc.assert(
-        fc.asyncProperty(steps, list => play(pair, itself ? list.map(asMemcached) : list)),
+        fc.asyncProperty(steps[kind], list =>
+          play(
+            pair,
+            list.map(step => told(step, oracle, itself)),
+          ),
+        ),
         { seed: seed + round, numRuns: RUNS },
       )
     }
-    console.log(`oracle: ${pair.commandCount} commands on ${target.name}, seed ${seed}`)
+    console.log(`oracle: ${pair.commandCount} commands on ${name}, seed ${seed}`)
     expect(pair.commandCount).toBeGreaterThanOrEqual(commandsMin)
   }, 180_000)
 })
@@ -51,7 +57,9 @@ async function play(pair: Pair, list: readonly Step[]): Promise<void> {
   for (const step of list) await pair.run(step)
 }
 
-/** What a second memcached is to answer. */
-function asMemcached(step: Step): Step {
-  return step.kind === 'differs' ? { ...step, node: step.memcached } : step
+/** What this oracle, and maybe a second one, is to answer. */
+function told(step: Step, oracle: Target, itself: boolean): Step {
+  if (step.kind !== 'differs') return step
+  const memcached = oracle.kind === 'newer' ? (step.newer ?? step.node) : step.memcached
+  return { ...step, memcached, node: itself ? memcached : step.node }
 }

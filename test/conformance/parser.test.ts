@@ -90,8 +90,10 @@ conformance({
       ['touch a\r\n', FORMAT, older(Older.tooFew, ERROR)],
       ['verbosity\r\n', FORMAT, older(Older.tooFew, ERROR)],
     ]),
-    transcript('cas without a unique is too short, and its data is a command', [
-      ['cas a 0 0 4\r\nquit\r\n', closes(FORMAT), older(Older.tooFew, closes(ERROR))],
+    transcript('cas without a unique is too short, and its data is skipped', [
+      ['cas a 0 0 4\r\nbogus\r\n', `${FORMAT}${FORMAT}`, older(Older.tooFew, ERROR + ERROR)],
+      ['cas a 0 0\r\nbogus\r\n', FORMAT + ERROR, older(Older.tooFew, ERROR + ERROR)],
+      ['cas a 0 0 4\r\nquit\r\n', FORMAT, older(Older.tooFew, closes(ERROR))],
     ]),
     transcript('surplus arguments are ignored', [
       ['set a 1 0 1 junk\r\n1\r\n', 'STORED\r\n'],
@@ -124,7 +126,7 @@ conformance({
           [`touch a 0${' junk'.repeat(count)}\r\n`, 'TOUCHED\r\n'],
           [`delete a${' junk'.repeat(count)}\r\n`, 'DELETED\r\n'],
         ],
-        { notOnMemcached: Older.surplus },
+        { notOn: { older: Older.surplus } },
       ),
     ),
     transcript('a line whose last word starts with HTTP/ closes without a word', [
@@ -134,6 +136,9 @@ conformance({
       ['get HTTP/1.1\r\n', 'END\r\n'],
       ['POST HTTP/1.1 x\r\n', ERROR],
     ]),
+    transcript('HTTP/ alone is nothing special', [['HTTP/1.1\r\n', ERROR]], {
+      notOn: { older: Older.http },
+    }),
     transcript('commands sent together are answered in order', [
       [
         'set a 1 0 1\r\n1\r\nget a\r\nincr a 4\r\nbogus\r\ngets b\r\ndelete a\r\nversion\r\nget a\r\n',

@@ -10,6 +10,7 @@ import { type ServerProcess, startNode } from '../support/processes.ts'
 import { readStats } from '../support/stats.ts'
 import { nodeOneThread, targets } from '../support/targets.ts'
 import { conformance, transcript } from '../support/transcript.ts'
+import { Newer } from './newer.ts'
 
 /** Behind others it is refused for that. */
 const ROWS = { rowsOnly: true }
@@ -58,7 +59,7 @@ conformance({
         ['stats sizes_disable\r\n', 'STAT sizes_status disabled\r\n'],
         ['stats sizes\r\n', 'STAT sizes_status disabled\r\nEND\r\n'],
       ],
-      ROWS,
+      { ...ROWS, notOn: { newer: Newer.sizes } },
     ),
   ],
 })

@@ -29,6 +29,11 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
+export interface MemcachedOptions extends StartOptions {
+  /** Which memcached, instead of the one on PATH. */
+  readonly program?: string
+}
+
 export interface ServerProcess {
   readonly pid: number
   readonly host: string
@@ -66,10 +71,11 @@ export function startNode(
 /** Debian's memcached with the same defaults as startNode: a free port on loopback. */
 export function startMemcached(
   flags: readonly string[] = [],
-  options: StartOptions = {},
+  options: MemcachedOptions = {},
 ): Promise<ServerProcess> {
-  memcachedVersion()
-  return startServer('memcached', [...asUser(), ...withPort(flags)], options)
+  const { program = 'memcached' } = options
+  memcachedVersion(program)
+  return startServer(program, [...asUser(), ...withPort(flags)], options)
 }
 
 /** `memring router` in front of nodes given as `host:port`. */
@@ -110,17 +116,22 @@ export function testThreads(fallback: number): number {
   throw new RangeError(`Cannot use MEMRING_TEST_THREADS "${given}": expected 1 to 64`)
 }
 
-let knownVersion: string | undefined
+const knownVersions = new Map<string, string>()
 
-/** The version that `memcached` on this machine reports; throws if there is none. */
-export function memcachedVersion(): string {
-  if (knownVersion !== undefined) return knownVersion
-  const result = spawnSync('memcached', ['-V'], { encoding: 'utf8' })
+/** The version that a memcached on this machine reports; throws if there is none. */
+export function memcachedVersion(program = 'memcached'): string {
+  const known = knownVersions.get(program)
+  if (known !== undefined) return known
+  const result = spawnSync(program, ['-V'], { encoding: 'utf8' })
   const version = /memcached (\S+)/.exec(result.stdout ?? '')?.[1]
   if (version === undefined) {
-    throw new Error('Debian package memcached is needed: apt-get install memcached')
+    throw new Error(
+      program === 'memcached'
+        ? 'Debian package memcached is needed: apt-get install memcached'
+        : `Cannot run ${program} -V: ${result.error?.message ?? result.stderr}`,
+    )
   }
-  knownVersion = version
+  knownVersions.set(program, version)
   return version
 }
 

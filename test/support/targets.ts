@@ -1,5 +1,6 @@
 // What the conformance tests run against: our node on one thread and on four, and Debian's
-// memcached, which proves that a transcript tells the truth.
+// memcached, which proves that a transcript tells the truth. MEMCACHED_BIN names one more, of
+// 1.6.45 or newer: the release that a node follows, so hardly anything may differ there.
 
 import {
   memcachedVersion,
@@ -9,10 +10,13 @@ import {
   startRouter,
 } from './processes.ts'
 
+/** Whom a row or a transcript may name as answering otherwise. */
+export type Kind = 'node' | 'older' | 'newer'
+
 export interface Target {
   readonly name: string
   /** What is behind a router is a matter of its name. */
-  readonly kind: 'node' | 'memcached' | 'router'
+  readonly kind: Kind | 'router'
   /** Debian's memcached may be the one that answers, and then as an older version does. */
   readonly mayBeOlder?: boolean
   /** Transcripts also run cut in two at every byte: once is enough for a parser. */
@@ -38,23 +42,47 @@ function nodeTarget(threads: number): Target {
 
 export const nodeOneThread: Target = nodeTarget(1)
 
-export const memcached: Target = {
-  name: 'memcached',
-  kind: 'memcached',
-  cutEverywhere: false,
-  version: memcachedVersion,
-  start: (flags = []) => startMemcached(flags),
+const FOLLOWED = [1, 6, 45] as const
+
+function memcachedTarget(program: string, kind: 'older' | 'newer'): Target {
+  const version = (): string => memcachedVersion(program)
+  return {
+    name: kind === 'older' ? 'memcached' : 'memcached, MEMCACHED_BIN',
+    kind,
+    cutEverywhere: false,
+    version,
+    start: (flags = []) => {
+      if (kind === 'newer') checkFollowed(version())
+      return startMemcached(flags, { program })
+    },
+  }
 }
+
+function checkFollowed(version: string): void {
+  const numbers = version.split('.').map(Number)
+  for (const [at, wanted] of FOLLOWED.entries()) {
+    const number = numbers[at] ?? 0
+    if (number > wanted) return
+    if (number === wanted) continue
+    throw new Error(`Cannot compare with MEMCACHED_BIN ${version}: expected 1.6.45 or newer`)
+  }
+}
+
+const given = process.env['MEMCACHED_BIN']
+export const memcacheds: readonly Target[] = [
+  memcachedTarget('memcached', 'older'),
+  ...(given ? [memcachedTarget(given, 'newer')] : []),
+]
 
 /**
  * One thread and no background threads. Whoever holds an item for a moment makes memcached leave
  * out the padding of an incr and count a new item, and its crawler takes expired items away.
  */
-export const steadyMemcached: Target = {
-  ...memcached,
-  start: (flags = []) =>
-    startMemcached(['-t', '1', '-o', 'no_lru_crawler,no_lru_maintainer', ...flags]),
-}
+export const steadyMemcacheds: readonly Target[] = memcacheds.map(target => ({
+  ...target,
+  start: flags =>
+    target.start(['-t', '1', '-o', 'no_lru_crawler,no_lru_maintainer', ...(flags ?? [])]),
+}))
 
 const NODES_BEHIND = 3
 
@@ -96,8 +124,14 @@ export function routerTargets(count = NODES_BEHIND): Target[] {
   ]
 }
 
-const nodes = [nodeOneThread, nodeTarget(4)]
+const nodes: readonly Target[] = [nodeOneThread, nodeTarget(4)]
 
 /** What memcached answers does not depend on our transport: it is asked on the default one only. */
 export const targets: readonly Target[] =
-  process.env['MEMRING_IO'] === undefined ? [...nodes, memcached] : nodes
+  process.env['MEMRING_IO'] === undefined ? [...nodes, ...memcacheds] : nodes
+
+/** Every oracle with what is compared with it: the nodes, and itself, which proves the test. */
+export const oraclePairs = steadyMemcacheds.flatMap(oracle => {
+  const asked = process.env['MEMRING_IO'] === undefined ? [...nodes, oracle] : nodes
+  return asked.map(target => ({ oracle, target, name: `${target.name}, as ${oracle.name}` }))
+})

@@ -7,10 +7,11 @@
 // of any value, and later rows may send or expect it by the same name. A closing row is the last.
 // After an open end a `version` must answer at once and alone, so that a surplus byte is found.
 //
-// Where Debian's memcached is known to answer otherwise, the row or the transcript says so with a
-// reason; everything else must hold there too, and through a router in front of several nodes or
-// memcacheds (router-differences.ts says what does not, and why). Behind a router it depends on the
-// request who answers it: where the two differ, rows are run one by one, and either answer will do.
+// Where Debian's memcached ("older"), or the release that a node follows ("newer", MEMCACHED_BIN),
+// is known to answer otherwise, the row or the transcript says so with a reason; everything else
+// must hold there too, and through a router in front of several nodes or memcacheds
+// (router-differences.ts says what does not, and why). Behind a router it depends on the request who
+// answers it: where the two differ, rows are run one by one, and either answer will do.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { routerDifferences } from '../conformance/router-differences.ts'
@@ -28,7 +29,9 @@ const CLOSED = '{closed}'
 export interface Difference {
   readonly reason: string
   /** What Debian's memcached answers instead. */
-  readonly memcached: string
+  readonly older?: string
+  /** What the memcached of MEMCACHED_BIN answers instead. */
+  readonly newer?: string
 }
 
 export type Row = readonly [send: string, expected: string, difference?: Difference]
@@ -36,10 +39,10 @@ export type Row = readonly [send: string, expected: string, difference?: Differe
 export interface Transcript {
   readonly name: string
   readonly rows: readonly Row[]
-  /** Why this cannot be run against Debian's memcached at all. */
-  readonly notOnMemcached?: string
-  /** Why Debian's memcached is only asked row by row. */
-  readonly memcachedRowsOnly?: string
+  /** Why this cannot be run against Debian's memcached at all, or against MEMCACHED_BIN. */
+  readonly notOn?: { readonly older?: string; readonly newer?: string }
+  /** Why one of these is only asked row by row. */
+  readonly rowsOnlyOn?: { readonly older?: string; readonly newer?: string }
   /** Nobody is logged in at the end, so `version` is refused. */
   readonly loggedOut?: boolean
   /** The answer depends on how the bytes arrive: only row by row. */
@@ -89,9 +92,9 @@ export function conformance(suite: Suite): void {
       await server.stop()
     })
     for (const item of suite.transcripts) {
-      const isOlder = target.kind === 'memcached' || target.mayBeOlder === true
+      const kind = memcachedOf(target)
       const isOther = target.kind === 'router' && differences?.[item.name] !== undefined
-      const skipped = isOther || (isOlder && item.notOnMemcached !== undefined)
+      const skipped = isOther || (kind !== undefined && item.notOn?.[kind] !== undefined)
       const options = { retry: item.timed === true ? 3 : 0 }
       test.skipIf(skipped)(item.name, options, async () => {
         for (const run of runsOf(item, suite, target)) {
@@ -128,16 +131,18 @@ function runsOf(item: Transcript, suite: Suite, target: Target): Run[] {
   const last =
     item.loggedOut === true ? 'CLIENT_ERROR unauthenticated\r\n' : `VERSION ${version}\r\n`
   const rows = item.rows.map(([send, expected, difference]) => {
-    const there = target.kind === 'memcached' ? difference?.memcached : undefined
-    const other = target.mayBeOlder === true ? difference?.memcached : undefined
+    const isMemcached = target.kind === 'older' || target.kind === 'newer'
+    const there = isMemcached ? difference?.[target.kind] : undefined
+    const other = target.mayBeOlder === true ? difference?.older : undefined
     return { send, expected: (there ?? expected).replaceAll('{version}', version), other }
   })
   checkRows(item, rows)
   const byRow = rows.map(row => ({ ...row, cut: uncut }))
   const runs: Run[] = [{ name: 'row by row', steps: byRow, last }]
-  const isOlder = target.kind === 'memcached' || target.mayBeOlder === true
+  const kind = memcachedOf(target)
   const rowsOnly =
-    (isOlder && item.memcachedRowsOnly !== undefined) || rows.some(({ other }) => other)
+    (kind !== undefined && item.rowsOnlyOn?.[kind] !== undefined) ||
+    rows.some(({ other }) => other !== undefined)
   if (rowsOnly || item.rowsOnly === true) return runs
   if (rows.some(row => row.send.includes('{cas:'))) {
     const steps = rows.map(row => ({ ...row, cut: pieces }))
@@ -157,6 +162,12 @@ function runsOf(item: Transcript, suite: Suite, target: Target): Run[] {
     runs.push(whole(`cut at byte ${at}`, text => [text.slice(0, at), text.slice(at)]))
   }
   return runs
+}
+
+/** Which memcached may be the one that answers. */
+function memcachedOf(target: Target): 'older' | 'newer' | undefined {
+  if (target.mayBeOlder === true) return 'older'
+  return target.kind === 'older' || target.kind === 'newer' ? target.kind : undefined
 }
 
 function uncut(text: string): string[] {

@@ -132,11 +132,11 @@ describe('the table of commands', () => {
     }
   })
 
-  test('noreply is for all but retrievals, version, stats, fence, quit and meta commands', () => {
+  test('noreply is for what memcached takes it for', () => {
     const without = commands
       .filter(row => !row.noreply && row.class !== CommandClass.meta)
       .map(({ verb }) => verb)
-    const list = 'get gets gat gats stats version watch fence quit'
+    const list = 'get gets gat gats stats version watch refresh_certs fence quit'
     expect(without).toEqual(list.split(' '))
   })
 })

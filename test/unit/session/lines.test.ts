@@ -54,10 +54,11 @@ describe('a line that comes whole', () => {
 })
 
 describe('noreply', () => {
-  test('is only the last word, and never the key', () => {
+  test('is only the last word, even where the key belongs', () => {
     const client = makeNode().connect()
     client.send('set noreply 0 0 1\r\n1\r\nget noreply\r\ndelete noreply\r\n')
-    expect(client.reply).toBe('STORED\r\nVALUE noreply 0 1\r\n1\r\nEND\r\nDELETED\r\n')
+    expect(client.reply).toBe('STORED\r\nVALUE noreply 0 1\r\n1\r\nEND\r\n')
+    expect(client.ask('get noreply\r\n')).toBe('END\r\n')
     expect(client.ask('delete a noreply x\r\n')).toBe('NOT_FOUND\r\n')
     expect(client.ask('set a 0 0 1 noreply x\r\n1\r\n')).toBe('STORED\r\n')
     expect(client.ask('set a 0 0 1 NOREPLY\r\n1\r\n')).toBe('STORED\r\n')
