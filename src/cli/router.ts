@@ -15,6 +15,7 @@ import type { IoChoice } from '../net/io.ts'
 import { createLog } from '../observe/log.ts'
 import { nodeLabel, type Placement, parsePlacement, PlacementError } from '../ring/placement.ts'
 import { presetNames } from '../ring/presets.ts'
+import { healthDefaults } from '../router/health.ts'
 import type { RouterNode, RouterOptions } from '../router/options.ts'
 import { startRouter } from '../router/router-server.ts'
 import { canMap } from '../store/region.ts'
@@ -54,6 +55,7 @@ type Flags = TlsFlags & {
   loginWait: number
   open?: true
   io: IoChoice
+  stateDir?: string
   verbose: number
   supervised?: true
 }
@@ -81,6 +83,8 @@ const defaults = {
   requestTimeoutMs: 1000,
   reconnectMinMs: 50,
   reconnectMaxMs: 1000,
+  healthSettings: healthDefaults,
+  outstandingPerNode: 65_536,
   itemSizeMax: MIB,
 }
 
@@ -125,6 +129,10 @@ export function routerCommand(): Command {
       LOGIN_WAIT_MS,
     )
     .option('--open', 'listen beyond loopback although nobody has to log in')
+    .option(
+      '--state-dir <dir>',
+      'where it is kept which nodes have missed writes; nodes not known there are flushed first',
+    )
     .addOption(ioOption())
     .option('-v, --verbose', 'say more', (_, level: number) => level + 1, 0)
     .option('--supervised', 'configured and watched by "memring up"')
@@ -232,6 +240,8 @@ async function fromFile(
     loginWaitMs: flags.loginWait,
     accounts: config.users.length > 0 ? config.users : accounts,
     nodeCredential: undefined,
+    stateDir: flags.stateDir,
+    nodesAreEmpty: false,
     verbosity: flags.verbose,
     useKernel: canMap(),
     ...ioOf((isIoGiven ? undefined : router.io) ?? flags.io, refuse),
@@ -269,6 +279,8 @@ function fromFlags(flags: Flags, accounts: RouterOptions['accounts']): RouterOpt
     loginWaitMs: flags.loginWait,
     accounts,
     nodeCredential: undefined,
+    stateDir: flags.stateDir,
+    nodesAreEmpty: false,
     verbosity: flags.verbose,
     useKernel: canMap(),
     ...ioOf(flags.io, refuse),

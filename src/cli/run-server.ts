@@ -12,6 +12,7 @@ import { giveBackUnused, limitHeaps } from '../net/process-memory.ts'
 import { ListenError } from '../net/thread-host.ts'
 import { formatListen, type ListenAddress } from '../net/transport.ts'
 import type { Log } from '../observe/log.ts'
+import { StateError } from '../router/router-state.ts'
 import { RegionError } from '../store/region.ts'
 import { EX_OSERR } from './flags.ts'
 
@@ -92,7 +93,7 @@ export async function runServer(
 
 /** What the system refused, for whoever typed the command; anything else is thrown on. */
 function explain(error: unknown, portFlag: string): string {
-  if (error instanceof RegionError) return error.message
+  if (error instanceof RegionError || error instanceof StateError) return error.message
   if (!(error instanceof ListenError)) throw error
   if (error.code !== 'EADDRINUSE') return error.message
   const { host, port } = error.address

@@ -44,6 +44,8 @@ export type ThreadHostOptions = {
   /** What a data thread needs beyond DataTask. */
   extras: object
   onFatal: (error: unknown) => void
+  /** What data threads say to main, beside that they are ready. */
+  onMessage?: (thread: number, message: unknown) => void
   /** False: as if koffi were not there. */
   useKernel: boolean
   /** Whether data threads block in the kernel (a native transport) or live on an event loop. */
@@ -219,7 +221,8 @@ export class ThreadHost {
     const ports =
       accepted && 'postMessage' in accepted ? [control.port2, accepted] : [control.port2]
     this.#run({ ...task, ...shared.extras }, ports, this.#options.workerFile)
-    return firstMessage(control.port1)
+    const { onMessage } = shared
+    return readyMessage(control.port1, message => onMessage?.(index, message))
   }
 
   /** The way from the acceptor to one more data thread; returns the data thread's end. */
@@ -274,8 +277,17 @@ export class ThreadHost {
   }
 }
 
-function firstMessage(port: MessagePort): Promise<ReadyMessage> {
-  return new Promise(resolve => port.once('message', resolve))
+/** That the thread is ready; everything else it says is for `onOther`. */
+function readyMessage(
+  port: MessagePort,
+  onOther: (message: unknown) => void,
+): Promise<ReadyMessage> {
+  return new Promise(resolve => {
+    port.on('message', (message: { type?: unknown }) => {
+      if (message.type === 'ready') resolve(message as ReadyMessage)
+      else onOther(message)
+    })
+  })
 }
 
 async function resolveAll(listen: readonly ListenAddress[]): Promise<ListenAddress[]> {

@@ -209,9 +209,25 @@ export function encodeFailure({ request }: Outstanding, text: string): Uint8Arra
   return written()
 }
 
+/** An error that says something of the node, and not of the request. */
+export function isNodeTrouble(bytes: Uint8Array, { kind, valueAt, valueLength }: Reply): boolean {
+  return (
+    kind === ReplyKind.serverError &&
+    SERVER_STATUSES[toLatin1(bytes, valueAt, valueLength)] === undefined
+  )
+}
+
 /** Whether a request is answered with an item, or with a miss. */
 export function isRead(command: Command): boolean {
   return isRetrieval(command) || command === Command.metaGet || command === Command.metaDebug
+}
+
+/** Whether a node that has missed it holds what it should not. */
+export function isWrite(command: Command): boolean {
+  return (
+    (command >= Command.set && command <= Command.flushAll) ||
+    (command >= Command.metaSet && command <= Command.metaArithmetic)
+  )
 }
 
 export function encodeStatus(request: Request, status: Status): Uint8Array {

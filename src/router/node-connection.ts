@@ -2,44 +2,54 @@
  * One connection of a router thread to one node, shared by many clients. Requests go out in
  * batches, one write a turn of the transport; replies come back in the order of the requests.
  *
- *   connecting ──open──▶ greeting ──logged in, version answered──▶ up
- *       ▲                    │                                      │ close, wrong reply, silence
- *       └── back-off over ── down ◀─────────────────────────────────┘
+ *   shut ──admitted──▶ connecting ──open──▶ greeting ──all of it answered──▶ up
+ *    ▲                  ▲   │ failed           │ closed, late                 │ closed, wrong reply
+ *    │        back-off  │   ▼                  ▼                              ▼
+ *    │                  └─ down ◀──────────────┴──────────────────────────────┤
+ *    └──the life of the node is over (health.ts), of which this may be the cause
  *
- * A node that only accepts connections is not up: it has answered `version` (and the login before
- * it) first, so one that is full or hangs is neither believed nor asked again at once.
+ * A node that only accepts connections is not up: it has answered the greeting (a login, the fence,
+ * `version`) first, so one that is full or hangs is neither believed nor asked again at once.
  *
- * While it connects for the first time requests wait; later a node that is down fails them at once.
+ * Requests wait for the first connection of a life, and for one that is made anew because a quiet
+ * one was lost; otherwise they fail at once. A write that is lost ends the node's life.
  */
-import { copyOf, latin1, toLatin1 } from '../base/bytes.ts'
-import { Command, isStorage } from '../protocol/command.ts'
+import { toLatin1 } from '../base/bytes.ts'
+import { Command } from '../protocol/command.ts'
 import type { Credential } from '../auth/account.ts'
-import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
 import type { Request } from '../protocol/request.ts'
 import { isReplyPart, NEED_MORE, readReply, Reply, ReplyKind } from '../protocol/text-reply.ts'
 import { HeldInput } from '../session/held-input.ts'
 import type { HostBook } from '../net/host-book.ts'
 import type { Cancel, OutboundHandler, Stream, Transport } from '../net/transport.ts'
-import { encodeEnd, encodeHit, failureOf, fits, isAskedFor } from './answer.ts'
+import {
+  encodeEnd,
+  encodeHit,
+  failureOf,
+  fits,
+  isAskedFor,
+  isNodeTrouble,
+  isWrite,
+} from './answer.ts'
+import { AnswerWindow } from './answer-window.ts'
+import { type HealthSettings, isShutLife, type NodeHealth } from './health.ts'
+import type { WatchedConnection } from './health-watch.ts'
 import { type Outstanding, OutstandingQueue } from './outstanding.ts'
-import { putRequestLine } from './request-text.ts'
-
-/** Longest line of a request: verb, key, three numbers and a cas. */
-const LINE_ROOM = 512
-/** Requests that may wait for one connection; more fail at once. */
-const OUTSTANDING_MAX = 65536
-/**
- * How long after its timeout the oldest request may still be unanswered before the link is given
- * up.
- */
-const SILENCE_FACTOR = 3
-const CRLF = latin1('\r\n')
+import { RequestBatches } from './request-batches.ts'
 
 export type NodeConnectionOptions = {
   transport: Transport
   /** Where names are looked up. */
   hosts: HostBook
   node: { name: string; host: string; port: number }
+  /** The node's place among all, in `health`. */
+  index: number
+  health: NodeHealth
+  settings: HealthSettings
+  /** How the router's connections name themselves to nodes that know `fence`. */
+  routerId: string
+  /** Requests that may wait for this connection; more fail at once. */
+  outstandingMax: number
   credential: Credential | undefined
   connectTimeoutMs: number
   requestTimeoutMs: number
@@ -51,38 +61,49 @@ export type NodeConnectionOptions = {
   onAnswer: (outstanding: Outstanding, bytes: Uint8Array) => void
   /** No answer will come; `reason` says why. */
   onFailure: (outstanding: Outstanding, reason: string) => void
+  /** A write was lost: nobody knows whether the node has it. Its client may have been answered. */
+  onLost: (outstanding: Outstanding, reason: string) => void
   /** After a batch of answers. */
   onTurnEnd: () => void
-  onStateChange: (isUp: boolean, reason: string) => void
+  /** Nothing is left of the life that is over. */
+  onGone: () => void
+  /** The node must not be asked any more, in this life. */
+  onUnfit: (life: number, reason: string) => void
 }
 
-type State = 'connecting' | 'greeting' | 'up' | 'down' | 'closed'
+type State = 'shut' | 'connecting' | 'greeting' | 'up' | 'down' | 'closed'
 
-export class NodeConnection implements OutboundHandler {
+export class NodeConnection implements OutboundHandler, WatchedConnection {
   readonly #options: NodeConnectionOptions
   readonly #queue = new OutstandingQueue()
-  readonly #output = new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES)
+  readonly #batches = new RequestBatches()
   readonly #held = new HeldInput()
   readonly #reply: Reply
   #stream: Stream | undefined
-  #state: State = 'down'
-  #hasBeenDown = false
-  #behind = false
-  /** Batches that the node has not taken yet. */
-  #unsent: Uint8Array[] = []
-  #unsentBytes = 0
+  #state: State = 'shut'
+  /** Of the node, in which this connection is or was made. */
+  #life: number
+  /** Whether requests wait until it is up. */
+  #waits: boolean
   #flushScheduled = false
   #backOffMs: number
   #cancelRetry: Cancel | undefined
   /** Replies still to come before the node counts as up, and when they are too late. */
-  #greetings = 0
+  #greetings: ReplyKind[] = []
   #greetingEndsAtMs = 0
+  /** Something has come, or was taken, since timeouts were last checked. */
+  #isMoving = false
+  #movedAtMs = 0
+  readonly #window: AnswerWindow
 
   constructor(options: NodeConnectionOptions) {
     this.#options = options
     this.#reply = new Reply(options.valueSizeMax)
     this.#backOffMs = options.reconnectMinMs
-    this.#connect()
+    this.#window = new AnswerWindow(options.settings.errorPercent)
+    this.#life = options.health.life(options.index)
+    this.#waits = !options.health.isDecided(options.index)
+    if (!isShutLife(this.#life)) this.admitted(this.#life)
   }
 
   get name(): string {
@@ -97,15 +118,29 @@ export class NodeConnection implements OutboundHandler {
     return this.#queue.length
   }
 
+  get isGone(): boolean {
+    return this.#stream === undefined
+  }
+
+  /** Whether it cannot take a request only because there are so many. */
+  get isOverloaded(): boolean {
+    return (this.#state === 'up' || this.#waits) && this.#isOfNow
+  }
+
+  get failure(): string {
+    return `${this.name} is ${this.isOverloaded ? 'overloaded' : 'down'}`
+  }
+
+  /** The node's life has not ended meanwhile. */
+  get #isOfNow(): boolean {
+    return this.#options.health.life(this.#options.index) === this.#life
+  }
+
   /** Forwards a request; undefined when the node cannot take it (`failure` says why). */
   send(request: Request): Outstanding | undefined {
-    const waits = !this.#hasBeenDown && this.#state !== 'closed'
-    if (this.#state !== 'up' && !waits) return undefined
-    if (this.#queue.length >= OUTSTANDING_MAX || this.#unsentBytes > UNSENT_MAX) return undefined
-    const output = this.#output
-    if (output.room < LINE_ROOM) this.#batch()
-    const asked = putRequestLine(output, request)
-    if (isStorage(request.command)) this.#putValue(request)
+    if ((this.#state !== 'up' && !this.#waits) || !this.#isOfNow) return undefined
+    if (this.#queue.length >= this.#options.outstandingMax || this.#batches.isFull) return undefined
+    const asked = this.#batches.put(request)
     this.#scheduleFlush()
     const outstanding = this.#queue.push()
     outstanding.asked = asked
@@ -113,32 +148,59 @@ export class NodeConnection implements OutboundHandler {
     return outstanding
   }
 
-  get failure(): string {
-    return this.#state === 'up' ? `${this.name} is overloaded` : `${this.name} is down`
-  }
-
-  /** Once in a while: answers what has waited too long, and gives up a node that says nothing. */
+  /** Once in a while: answers what has waited too long, and finds out a node that says nothing. */
   checkTimeouts(): void {
-    const { requestTimeoutMs, nowMs, onFailure } = this.#options
+    const { requestTimeoutMs, settings, nowMs, onFailure } = this.#options
     const now = nowMs()
+    if (this.#isMoving) this.#movedAtMs = now
+    this.#isMoving = false
     if (this.#state === 'greeting' && now >= this.#greetingEndsAtMs) {
       this.#stream?.destroy()
       return
     }
+    const first = this.#queue.first()
+    if (this.#state === 'up') {
+      const quietMs = first === undefined ? 0 : now - Math.max(first.sentAtMs, this.#movedAtMs)
+      if (quietMs >= settings.timeoutMs) return this.#unfit(`silent for ${Math.round(quietMs)} ms`)
+      if (this.#window.isTooBad(now)) return this.#unfit('too many errors')
+    }
     for (let i = 0; i < this.#queue.length; i += 1) {
       const outstanding = this.#queue.at(i)
-      const waitedMs = now - outstanding.sentAtMs
-      if (waitedMs < requestTimeoutMs) break
-      if (waitedMs >= requestTimeoutMs * SILENCE_FACTOR && this.#state === 'up') {
-        this.#stream?.destroy()
-        return
-      }
+      if (now - outstanding.sentAtMs < requestTimeoutMs) break
       if (outstanding.session === undefined) continue
+      this.#window.count(true)
       onFailure(outstanding, `${this.name} timed out`)
       // Its place in the queue stays: the late reply is swallowed.
       outstanding.session = undefined
       outstanding.gathering = undefined
     }
+  }
+
+  admitted(life: number): void {
+    if (this.#state === 'closed') return
+    this.#life = life
+    this.#waits = true
+    this.#backOffMs = this.#options.reconnectMinMs
+    this.#connect()
+  }
+
+  shutOut(): void {
+    if (this.#state === 'closed' || this.#state === 'shut') return
+    this.#state = 'shut'
+    this.#waits = false
+    this.#cancelRetry?.()
+    if (this.#stream === undefined) this.#failAll(`${this.name} is down`)
+    else this.#stream.destroy()
+  }
+
+  giveUpWaiting(): void {
+    if (!this.#waits) return
+    this.#waits = false
+    this.#failAll(`${this.name} is down`)
+  }
+
+  #unfit(reason: string): void {
+    this.#options.onUnfit(this.#life, reason)
   }
 
   close(): void {
@@ -148,15 +210,22 @@ export class NodeConnection implements OutboundHandler {
   }
 
   onOpen(): void {
-    const { credential, nowMs, requestTimeoutMs } = this.#options
+    if (this.#state !== 'connecting') return
+    const { credential, health, index, routerId, settings, nowMs } = this.#options
     this.#state = 'greeting'
-    this.#greetings = credential === undefined ? 1 : 2
-    this.#greetingEndsAtMs = nowMs() + requestTimeoutMs
-    const greeting = Buffer.from(`${loginOf(credential)}version\r\n`)
+    const generation = health.generation(index)
+    const fence = generation === undefined ? '' : `fence ${routerId} ${generation}\r\n`
+    const { stored, ok, version } = ReplyKind
+    this.#greetings = [version]
+    if (fence !== '') this.#greetings.unshift(ok)
+    if (credential !== undefined) this.#greetings.unshift(stored)
+    this.#greetingEndsAtMs = nowMs() + settings.timeoutMs
+    const greeting = Buffer.from(`${loginOf(credential)}${fence}version\r\n`)
     this.#stream!.write(greeting, 0, greeting.length)
   }
 
   onData(bytes: Uint8Array, at: number, length: number): void {
+    this.#isMoving = true
     if (this.#held.isEmpty) {
       this.#read(bytes, at, at + length)
     } else {
@@ -168,7 +237,8 @@ export class NodeConnection implements OutboundHandler {
   }
 
   onDrain(): void {
-    this.#behind = false
+    this.#batches.drained()
+    this.#isMoving = true
     this.#sendBatches()
   }
 
@@ -177,23 +247,39 @@ export class NodeConnection implements OutboundHandler {
   }
 
   onClose(error: string): void {
+    const { health, index, hosts, node, settings } = this.#options
     this.#stream = undefined
     this.#held.clear()
-    this.#output.clear()
-    this.#unsent = []
-    this.#unsentBytes = 0
-    this.#behind = false
-    const wasUp = this.#state === 'up'
-    const closed = this.#state === 'closed'
-    if (!closed) this.#state = 'down'
-    const first = !this.#hasBeenDown
-    this.#hasBeenDown = true
+    const wasQuiet = this.#state === 'up' && this.#queue.length === 0
+    if (this.#state !== 'closed') {
+      hosts.want(node.host)
+      const failures = this.#isOfNow ? health.fail(index) : 0
+      const reason = error === '' ? 'connection closed' : error
+      if (this.#hasWrites || failures >= settings.failures) this.#unfit(reason)
+    }
+    const isOver = !this.#isOfNow || this.#state === 'closed' || this.#state === 'shut'
+    this.#waits = wasQuiet && !isOver
     this.#failAll(`${this.name} is down`)
-    if (closed) return
-    this.#options.hosts.want(this.#options.node.host)
-    if (wasUp || first) this.#options.onStateChange(false, error)
-    this.#cancelRetry = this.#options.transport.after(this.#backOffMs, () => this.#connect())
-    this.#backOffMs = Math.min(this.#options.reconnectMaxMs, this.#backOffMs * 2)
+    if (isOver) {
+      if (this.#state !== 'closed') this.#state = 'shut'
+      this.#options.onGone()
+      return
+    }
+    this.#state = 'down'
+    this.#cancelRetry = this.#options.transport.after(wasQuiet ? 0 : this.#backOffMs, () =>
+      this.#connect(),
+    )
+    if (!wasQuiet) {
+      this.#backOffMs = Math.min(this.#options.reconnectMaxMs, this.#backOffMs * 2)
+    }
+  }
+
+  /** Whether there are writes among what has not been answered, or too late. */
+  get #hasWrites(): boolean {
+    for (let i = 0; i < this.#queue.length; i += 1) {
+      if (isWrite(this.#queue.at(i).request.command)) return true
+    }
+    return false
   }
 
   #connect(): void {
@@ -208,11 +294,9 @@ export class NodeConnection implements OutboundHandler {
   }
 
   #becomeUp(): void {
-    const { onStateChange, reconnectMinMs } = this.#options
     this.#state = 'up'
-    this.#hasBeenDown = true
-    this.#backOffMs = reconnectMinMs
-    onStateChange(true, '')
+    this.#waits = false
+    this.#backOffMs = this.#options.reconnectMinMs
     this.#sendBatches()
   }
 
@@ -249,39 +333,31 @@ export class NodeConnection implements OutboundHandler {
     } else {
       const answer = encodeEnd(outstanding, bytes, this.#reply)
       if (answer === undefined) return false
-      if (outstanding.session !== undefined) this.#options.onAnswer(outstanding, answer)
+      if (outstanding.session !== undefined) {
+        this.#options.onAnswer(outstanding, answer)
+        this.#window.count(isNodeTrouble(bytes, this.#reply))
+      }
     }
     this.#queue.shift()
+    this.#options.health.answered(this.#options.index)
     return true
   }
 
-  /** First STORED for the login, if there was one, then VERSION. */
   #acceptGreeting(): boolean {
-    const expected = this.#greetings === 2 ? ReplyKind.stored : ReplyKind.version
-    if (this.#reply.kind !== expected) return false
-    this.#greetings -= 1
-    if (this.#greetings === 0) this.#becomeUp()
+    if (this.#reply.kind !== this.#greetings.shift()) return false
+    if (this.#greetings.length === 0) this.#becomeUp()
     return true
   }
 
   #failAll(reason: string): void {
-    const { onFailure, onTurnEnd } = this.#options
+    const { onFailure, onLost, onTurnEnd } = this.#options
+    this.#batches.clear()
     for (let first = this.#queue.first(); first !== undefined; first = this.#queue.first()) {
-      if (first.session !== undefined) onFailure(first, reason)
+      if (isWrite(first.request.command)) onLost(first, reason)
+      else if (first.session !== undefined) onFailure(first, reason)
       this.#queue.shift()
     }
     onTurnEnd()
-  }
-
-  #putValue(request: Request): void {
-    const output = this.#output
-    if (output.room >= request.valueSize + CRLF.length) {
-      output.copy(request.value, request.valueAt, request.valueSize)
-    } else {
-      this.#batch()
-      this.#queueBytes(copyOf(request.value, request.valueAt, request.valueSize))
-    }
-    output.put(CRLF)
   }
 
   /** All requests of this turn leave in one write. */
@@ -296,31 +372,8 @@ export class NodeConnection implements OutboundHandler {
     this.#sendBatches()
   }
 
-  #batch(): void {
-    const output = this.#output
-    if (output.length > 0) this.#queueBytes(output.bytes.slice(output.start, output.at))
-    output.clear()
-  }
-
-  #queueBytes(bytes: Uint8Array): void {
-    this.#unsent.push(bytes)
-    this.#unsentBytes += bytes.length
-  }
-
   #sendBatches(): void {
-    if (this.#state !== 'up' || this.#behind || this.#stream === undefined) return
-    if (this.#unsent.length > 0) this.#batch()
-    const output = this.#output
-    if (output.length > 0) {
-      this.#behind = !this.#stream.write(output.bytes, output.start, output.length)
-      output.clear()
-      return
-    }
-    while (this.#unsent.length > 0 && !this.#behind) {
-      const bytes = this.#unsent.shift()!
-      this.#unsentBytes -= bytes.length
-      this.#behind = !this.#stream.write(bytes, 0, bytes.length)
-    }
+    if (this.#state === 'up' && this.#stream !== undefined) this.#batches.sendTo(this.#stream)
   }
 }
 
@@ -332,9 +385,6 @@ function acceptRow({ asked, gathering }: Outstanding, bytes: Uint8Array, reply: 
   gathering?.row?.(toLatin1(bytes, keyAt, keyLength), toLatin1(bytes, valueAt, valueLength))
   return true
 }
-
-/** Bytes that may wait for a node that does not read; requests above it fail at once. */
-const UNSENT_MAX = 32 * 1024 * 1024
 
 /** As memcached's ASCII authentication wants it; nothing when the node asks nobody. */
 function loginOf(credential: Credential | undefined): string {

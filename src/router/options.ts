@@ -5,6 +5,7 @@ import type { TlsFiles } from '../net/tls-material.ts'
 import type { OutboundTlsFiles } from '../net/tls-outbound.ts'
 import type { Secure } from '../net/transport.ts'
 import type { Placement } from '../ring/placement.ts'
+import type { HealthSettings } from './health.ts'
 
 export type RouterNode = {
   name: string
@@ -31,6 +32,13 @@ export type RouterOptions = {
   requestTimeoutMs: number
   reconnectMinMs: number
   reconnectMaxMs: number
+  healthSettings: HealthSettings
+  /** Requests that may wait for one node, all threads together; more fail at once. */
+  outstandingPerNode: number
+  /** Where what must outlive the process is kept; undefined: nowhere. */
+  stateDir: string | undefined
+  /** The nodes have been started just now, for this router: there is nothing in them. */
+  nodesAreEmpty: boolean
   /** Largest item any node takes, as `-I`. */
   itemSizeMax: number
   /** Undefined: no client has to log in. */

@@ -22,8 +22,10 @@ import type { Executor, StatAnswer, ValueSink } from '../session/executor.ts'
 import type { Reply } from '../session/pending-replies.ts'
 import type { Session } from '../session/session.ts'
 import { StagedValue } from '../session/staged-value.ts'
-import { encodeFailure, encodeRefusal, encodeStatus, isRead } from './answer.ts'
+import { encodeFailure, encodeRefusal, encodeStatus, isRead, isWrite } from './answer.ts'
 import { Gathering } from './gathering.ts'
+import type { HealthMessage, HealthSettings, NodeHealth } from './health.ts'
+import { HealthWatch } from './health-watch.ts'
 import { NodeConnection } from './node-connection.ts'
 import { gatheredStats, NodeRows, oneNodesStats } from './node-stats.ts'
 import type { RouterNode } from './options.ts'
@@ -65,13 +67,23 @@ export type RouteExecutorOptions = {
     proxy: (nodes: readonly NodeState[]) => Row[]
     reset: () => void
   }
-  onNodeState: (node: RouterNode, isUp: boolean, reason: string) => void
+  health: NodeHealth
+  healthSettings: HealthSettings
+  /** Requests that one connection to a node may owe answers to. */
+  outstandingMax: number
+  /** To the main thread, about nodes. */
+  tellMain: (message: HealthMessage) => void
+  /** Whether the failure of a write is said only when main has it on disk. */
+  waitsForMark: boolean
+  /** How the router names itself to its nodes: 16 hexadecimal digits. */
+  routerId: string
 }
 
 export class RouteExecutor implements Executor {
   readonly #options: RouteExecutorOptions
   /** By node, then by client: one client's requests to a node always share a connection. */
   readonly #connections: NodeConnection[][]
+  readonly #watch: HealthWatch
   readonly #lanes = new WeakMap<Session, number>()
   readonly #dirty = new Set<Session>()
   readonly #failed = new Outstanding()
@@ -83,7 +95,10 @@ export class RouteExecutor implements Executor {
 
   constructor(options: RouteExecutorOptions) {
     this.#options = options
-    this.#connections = options.nodes.map(node =>
+    const { journalKeys } = options.healthSettings
+    const ofWatch = { ...options, journalKeys, post: options.tellMain }
+    this.#watch = new HealthWatch(ofWatch, options.nodes.length)
+    this.#connections = options.nodes.map((_, node) =>
       Array.from({ length: options.connectionsPerNode }, () => this.#open(node)),
     )
     this.#cancelChecks = options.transport.every(TIMEOUT_CHECK_MS, () => this.#checkTimeouts())
@@ -165,9 +180,13 @@ export class RouteExecutor implements Executor {
     deletion.key = request.key
     deletion.keyAt = request.keyAt
     deletion.keySize = request.keySize
-    const outstanding = this.#connectionOf(session, deletion).send(deletion)
+    const node = this.#nodeOf(deletion)
+    const connection = this.#lane(node, session)
+    const outstanding = this.#send(node, connection, deletion)
     if (outstanding === undefined) {
-      this.#answerSoon(session, reply, bytes)
+      const answer = (): void => this.#answerSoon(session, reply, bytes)
+      if (connection.isOverloaded) answer()
+      else this.#watch.whenMarked(node, answer)
       return
     }
     outstanding.take(session, undefined, deletion)
@@ -214,12 +233,17 @@ export class RouteExecutor implements Executor {
     return 'ERROR'
   }
 
-  #open(node: RouterNode): NodeConnection {
+  #open(index: number): NodeConnection {
     const options = this.#options
-    return new NodeConnection({
+    const connection = new NodeConnection({
       transport: options.transport,
       hosts: options.hosts,
-      node,
+      node: options.nodes[index]!,
+      index,
+      health: options.health,
+      settings: options.healthSettings,
+      routerId: options.routerId,
+      outstandingMax: options.outstandingMax,
       credential: options.nodeCredential,
       connectTimeoutMs: options.connectTimeoutMs,
       requestTimeoutMs: options.requestTimeoutMs,
@@ -229,14 +253,29 @@ export class RouteExecutor implements Executor {
       nowMs: options.nowMs,
       onAnswer: (outstanding, bytes) => this.#onAnswer(outstanding, bytes),
       onFailure: (outstanding, reason) => this.#onFailure(outstanding, reason),
+      onLost: (outstanding, reason) => {
+        this.#watch.miss(index, keyOf(outstanding.request))
+        if (outstanding.session !== undefined) this.#answerMissed(index, outstanding, reason)
+      },
       onTurnEnd: () => this.#drain(),
-      onStateChange: (isUp, reason) => options.onNodeState(node, isUp, reason),
+      onGone: () => this.#watch.lookAt(index),
+      onUnfit: (life, reason) => {
+        this.#watch.shut(index, life, reason)
+        this.#watch.lookAt(index)
+      },
     })
+    this.#watch.add(index, connection)
+    return connection
   }
 
-  #connectionOf(session: Session, request: Request): NodeConnection {
-    const node = this.#options.ring.locate(request.key, request.keyAt, request.keySize)
-    return this.#lane(node, session)
+  /** Main has changed something about a node. */
+  look(): void {
+    this.#watch.look()
+    this.#drain()
+  }
+
+  #nodeOf(request: Request): number {
+    return this.#options.ring.locate(request.key, request.keyAt, request.keySize)
   }
 
   #lane(node: number, session: Session): NodeConnection {
@@ -257,19 +296,40 @@ export class RouteExecutor implements Executor {
       request.encoder.status(session.output, request, Status.badKey)
       return false
     }
-    const connection = this.#connectionOf(session, request)
+    const node = this.#nodeOf(request)
+    const connection = this.#lane(node, session)
     const reply = session.defer()
-    const outstanding = connection.send(request)
+    const outstanding = this.#send(node, connection, request)
     if (outstanding !== undefined) {
       outstanding.take(session, reply, request)
       return true
     }
     const failed = this.#failed
     failed.take(session, reply, request)
-    this.#onFailure(failed, connection.failure)
+    const isMissed = isWrite(request.command) && !connection.isOverloaded
+    if (isMissed) this.#answerMissed(node, failed, connection.failure)
+    else this.#onFailure(failed, connection.failure)
     // The session is in the middle of its input: what is due leaves when it flushes next.
     this.#drainSoon()
     return true
+  }
+
+  /**
+   * Undefined: the node cannot take it. A write is then noted as missed, unless there are too many
+   * (`isOverloaded`), and the node is asked nothing more before it has been fenced.
+   */
+  #send(node: number, connection: NodeConnection, request: Request): Outstanding | undefined {
+    const sent = connection.send(request)
+    if (sent !== undefined) return sent
+    for (;;) {
+      // The thread may not have heard yet that the node is admitted again.
+      this.#watch.lookAt(node)
+      const outstanding = connection.send(request)
+      if (outstanding !== undefined || connection.isOverloaded) return outstanding
+      if (!isWrite(request.command)) return undefined
+      this.#watch.shut(node, this.#options.health.life(node), 'a write could not be sent')
+      if (this.#watch.miss(node, keyOf(request))) return undefined
+    }
   }
 
   #toAll(session: Session, request: Request): void {
@@ -283,9 +343,12 @@ export class RouteExecutor implements Executor {
     })
     for (let node = 0; node < nodes; node += 1) {
       const connection = this.#lane(node, session)
-      const outstanding = connection.send(request)
+      const outstanding = this.#send(node, connection, request)
       if (outstanding === undefined) {
-        gathering.answer(`SERVER_ERROR ${connection.failure}`)
+        const failure = `SERVER_ERROR ${connection.failure}`
+        const isMissed = isWrite(request.command) && !connection.isOverloaded
+        if (isMissed) this.#watch.whenMarked(node, () => gathering.answer(failure))
+        else gathering.answer(failure)
         continue
       }
       outstanding.take(session, undefined, request)
@@ -309,6 +372,19 @@ export class RouteExecutor implements Executor {
     }
     if (isRead(outstanding.request.command)) this.#count(Counter.getMisses)
     this.#answer(outstanding.session!, outstanding.reply!, encodeFailure(outstanding, reason))
+  }
+
+  /** The node did not get a write, or nobody knows: said once a restart would know that too. */
+  #answerMissed(node: number, outstanding: Outstanding, reason: string): void {
+    const { gathering } = outstanding
+    if (gathering) {
+      this.#watch.whenMarked(node, () => gathering.answer(`SERVER_ERROR ${reason}`))
+      return
+    }
+    const session = outstanding.session!
+    const reply = outstanding.reply!
+    const bytes = encodeFailure(outstanding, reason)
+    this.#watch.whenMarked(node, () => this.#answer(session, reply, bytes))
   }
 
   #answer(session: Session, reply: Reply, bytes: Uint8Array): void {
@@ -339,11 +415,16 @@ export class RouteExecutor implements Executor {
 
   #checkTimeouts(): void {
     for (const connection of this.#connections.flat()) connection.checkTimeouts()
-    this.#drain()
+    this.look()
   }
 
   #count(counter: Counter): void {
     const { counts } = this.#options
     counts[counter] = counts[counter]! + 1
   }
+}
+
+/** What a missed write concerns; undefined: everything. */
+function keyOf(request: Request): Request | undefined {
+  return request.command === Command.flushAll ? undefined : request
 }

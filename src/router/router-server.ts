@@ -7,7 +7,7 @@ import { HostBook } from '../net/host-book.ts'
 import type { Io } from '../net/io.ts'
 import { threadPlanOf } from '../net/thread-plan.ts'
 import { readTls, renewTls, type ReplaceTls } from '../net/tls-material.ts'
-import { readOutboundTls } from '../net/tls-outbound.ts'
+import { readOutboundTls, TlsDialler } from '../net/tls-outbound.ts'
 import { ThreadHost, workerBeside } from '../net/thread-host.ts'
 import type { ListenAddress } from '../net/transport.ts'
 import { Counters } from '../observe/counters.ts'
@@ -16,7 +16,10 @@ import { Events } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import { TextLine } from '../protocol/text-encoder.ts'
 import { Ring } from '../ring/ring.ts'
+import { LOOK } from './health.ts'
+import { HealthDesk } from './health-desk.ts'
 import type { RouterOptions } from './options.ts'
+import { RouterState } from './router-state.ts'
 import type { RouterExtras } from './worker.ts'
 
 export type RouterServer = {
@@ -64,6 +67,20 @@ export async function startRouter(
   const clockEpochMs = monotonicEpochMs()
   const hosts = HostBook.create(options.nodes.map(node => node.host))
   const stopLookups = await hosts.keep()
+  const { stateDir } = options
+  const state = stateDir === undefined ? RouterState.none() : RouterState.open(stateDir)
+  let wakeAll = (): void => {
+    for (let thread = 0; thread < plan.dataThreads; thread += 1) wake?.(thread)
+  }
+  const health = new HealthDesk({
+    router: options,
+    threads: plan.dataThreads,
+    dialler: nodeTls && new TlsDialler(nodeTls),
+    state,
+    hosts,
+    log: hooks.log,
+    wakeAll: () => wakeAll(),
+  })
   const extras: RouterExtras = {
     // What threads need not know they are not told.
     options: { ...options, io: plan.io, accounts: options.accounts && [] },
@@ -74,6 +91,8 @@ export async function startRouter(
     counters: counters.handle,
     events: events.buffer,
     logins: desk?.ring.handle,
+    health: health.health.buffer,
+    routerId: state.id,
     clockEpochMs,
     startedAt: systemClock(clockEpochMs).seconds(),
   }
@@ -89,10 +108,14 @@ export async function startRouter(
     allow: options.allow,
     extras,
     onFatal: hooks.onFatal,
+    onMessage: (thread, message) => health.hear(thread, message),
     useKernel: options.useKernel,
     native: plan.io !== 'net',
   })
   wake = thread => host.wake(thread)
+  // Where native threads are among them the others look by themselves, a little later.
+  if (plan.io === 'net') wakeAll = () => host.tell(LOOK)
+  health.start()
   for (const { address, code } of host.skipped) {
     hooks.log.warn({ host: address.host, code }, 'Address is not on this machine, skipped')
   }
@@ -111,6 +134,7 @@ export async function startRouter(
       })
     },
     stop: async () => {
+      await health.stop()
       await host.stop()
       stopLookups()
       desk?.stop()

@@ -22,6 +22,7 @@ import type { RingPlan } from '../ring/lookup.ts'
 import { Ring } from '../ring/ring.ts'
 import { type SessionServices, Staging, StalledSessions } from '../session/services.ts'
 import { Session } from '../session/session.ts'
+import { LOOK, NodeHealth } from './health.ts'
 import type { RouterOptions } from './options.ts'
 import { RouteExecutor } from './route-executor.ts'
 import { proxyRows, routerRows } from './stats.ts'
@@ -39,6 +40,9 @@ export type RouterExtras = {
   tls: TlsMaterial | undefined
   /** Undefined: nodes are spoken to in the clear. */
   nodeTls: OutboundTls | undefined
+  /** Of the nodes (health.ts). */
+  health: SharedArrayBuffer
+  routerId: string
   clockEpochMs: number
   startedAt: number
 }
@@ -82,11 +86,14 @@ export default async function runRouterThread(task: DataTask & RouterExtras): Pr
       proxy: nodes => proxyRows(facts, nodes),
       reset: () => counters.reset(),
     },
-    onNodeState: (node, isUp, reason) => {
-      const text = reason === '' ? node.name : `${node.name} (${reason})`
-      // Every thread has connections of its own; one of them is enough to say it.
-      if (index === 0) events.emit(isUp ? EventKind.nodeUp : EventKind.nodeDown, index, text)
-    },
+    health: new NodeHealth(task.health),
+    outstandingMax: Math.max(
+      1,
+      Math.floor(options.outstandingPerNode / options.threads / options.connectionsPerNode),
+    ),
+    tellMain: message => task.port.postMessage(message),
+    waitsForMark: options.stateDir !== undefined,
+    routerId: task.routerId,
   })
   const logins =
     task.logins &&
@@ -114,8 +121,14 @@ export default async function runRouterThread(task: DataTask & RouterExtras): Pr
   return runDataThread(task, transport, {
     accept,
     drain: done => executor.close(done),
-    onWoken: () => logins?.collect(),
-    onMessage: message => tls?.replace((message as ReplaceTls).tls),
+    onWoken: () => {
+      logins?.collect()
+      executor.look()
+    },
+    onMessage: message => {
+      if (message === LOOK) executor.look()
+      else tls?.replace((message as ReplaceTls).tls)
+    },
   })
 }
 

@@ -193,7 +193,7 @@ describe('values', () => {
 
   test('too large, and the node is down: refused all the same', () => {
     const router = makeRouter()
-    router.link(0).close()
+    router.shut(0)
     const client = router.connect()
     client.send(`set a 0 0 1048577\r\n${'x'.repeat(1048577)}\r\nversion\r\n`)
     later(1)

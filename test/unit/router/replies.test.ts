@@ -149,7 +149,7 @@ describe('a get of keys on several nodes', () => {
 
   test('of a dead one and two live ones has the hits of the live', () => {
     const router = makeRouter({ nodes: 3 })
-    router.link(1).close('ECONNREFUSED')
+    router.shut(1)
     const client = router.connect()
     const keys = [0, 1, 2].map(node => router.keyOn(node))
     client.send(`get ${keys.join(' ')}\r\n`)

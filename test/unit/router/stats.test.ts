@@ -3,6 +3,7 @@ import { Control } from '../../../src/net/control.ts'
 import { Counter, Counters } from '../../../src/observe/counters.ts'
 import { Opcode } from '../../../src/protocol/binary-layout.ts'
 import { NodeRows } from '../../../src/router/node-stats.ts'
+import { healthDefaults } from '../../../src/router/health.ts'
 import type { RouterOptions } from '../../../src/router/options.ts'
 import { proxyRows, routerRows } from '../../../src/router/stats.ts'
 import { error, reply, request } from '../session/binary-support.ts'
@@ -20,6 +21,10 @@ const options: RouterOptions = {
   requestTimeoutMs: 1,
   reconnectMinMs: 1,
   reconnectMaxMs: 1,
+  healthSettings: healthDefaults,
+  outstandingPerNode: 1,
+  stateDir: undefined,
+  nodesAreEmpty: false,
   itemSizeMax: 1,
   accounts: undefined,
   loginWaitMs: 0,

@@ -8,6 +8,13 @@ import { HostBook } from '../../../src/net/host-book.ts'
 import type { Cancel, OutboundHandler, Stream, Transport } from '../../../src/net/transport.ts'
 import { Counters } from '../../../src/observe/counters.ts'
 import { Ring } from '../../../src/ring/ring.ts'
+import {
+  healthDefaults,
+  type HealthMessage,
+  type HealthSettings,
+  isShutLife,
+  NodeHealth,
+} from '../../../src/router/health.ts'
 import type { RouterNode } from '../../../src/router/options.ts'
 import { RouteExecutor } from '../../../src/router/route-executor.ts'
 import type { NodeState, Row } from '../../../src/router/stats.ts'
@@ -22,6 +29,9 @@ export const CLOSE_MS = 500
 export const LATER_MS = 1
 export const BACK_OFF_MIN_MS = 50
 export const BACK_OFF_MAX_MS = 2000
+export const SILENCE_MS = 3000
+export const ADMITTED_AFTER_MS = 20
+export const ROUTER_ID = '0123456789abcdef'
 
 const TIMERS = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] as const
 const FAKED = [...TIMERS, 'setImmediate' as const, 'Date' as const]
@@ -123,9 +133,11 @@ export type TestRouter = {
   link(node: number): Link
   executor: RouteExecutor
   counters: Counters
-  /** Node states as they were told: `n0 up`, `n0 down: why`. */
-  told: string[]
+  health: NodeHealth
+  main: FakeMain
   connect(stream?: FakeStream): Client
+  /** The node is shut out, and stays it. */
+  shut(node: number): void
   /** A key that lies on a node. */
   keyOn(node: number, suffix?: string): string
 }
@@ -136,6 +148,45 @@ export type TestRouterOptions = {
   nodeCredential?: Credential
   connectionsPerNode?: number
   stagingBytes?: number
+  healthSettings?: Partial<HealthSettings>
+  outstandingMax?: number
+  waitsForMark?: boolean
+}
+
+/** The main thread, as far as data threads can tell: admits what is shut a moment later. */
+export class FakeMain {
+  /** `n0 down: why`, `n0 closed`, `n0 missed KEY`, `n0 up`. */
+  readonly told: string[] = []
+  /** False: whatever is shut stays out. */
+  admits = true
+  readonly #health: NodeHealth
+  readonly #nodes: readonly RouterNode[]
+  readonly #executor: RouteExecutor
+
+  constructor(health: NodeHealth, nodes: readonly RouterNode[], executor: RouteExecutor) {
+    this.#health = health
+    this.#nodes = nodes
+    this.#executor = executor
+  }
+
+  hear(message: HealthMessage): void {
+    const { node } = message
+    const { name } = this.#nodes[node]!
+    if (message.type === 'shut') this.told.push(`${name} down: ${message.reason}`)
+    if (message.type === 'missed') {
+      this.told.push(`${name} missed ${message.key ?? 'everything'}`)
+      this.#health.settle(node)
+    }
+    if (message.type !== 'closed' || !isShutLife(message.life)) return
+    this.told.push(`${name} closed`)
+    if (this.admits) setTimeout(() => this.admit(node), ADMITTED_AFTER_MS)
+  }
+
+  admit(node: number): void {
+    if (!this.#health.admit(node, this.#health.life(node))) throw new Error('Cannot admit')
+    this.told.push(`${this.#nodes[node]!.name} up`)
+    this.#executor.look()
+  }
 }
 
 export function makeRouter(given: TestRouterOptions = {}): TestRouter {
@@ -147,7 +198,11 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
   const transport = new FakeTransport()
   const counters = Counters.create(1)
   const ring = Ring.build('ketama', nodes)
-  const told: string[] = []
+  const health = NodeHealth.create(nodes.length)
+  for (const node of nodes.keys()) {
+    health.admit(node, 1)
+    health.decide(node)
+  }
   const executor = new RouteExecutor({
     ring,
     nodes,
@@ -163,9 +218,14 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
     nowMs: () => Date.now(),
     counts: counters.ofThread(0),
     stats: { rows: rowsOf, proxy: states => [...rowsOf(states), ['proxy', 1]], reset: () => {} },
-    onNodeState: (node, isUp, reason) =>
-      told.push(isUp ? `${node.name} up` : `${node.name} down: ${reason}`),
+    health,
+    healthSettings: { ...healthDefaults, timeoutMs: SILENCE_MS, ...given.healthSettings },
+    outstandingMax: given.outstandingMax ?? 65_536,
+    tellMain: message => main.hear(message),
+    waitsForMark: given.waitsForMark ?? false,
+    routerId: ROUTER_ID,
   })
+  const main = new FakeMain(health, nodes, executor)
   onTestFinished(() => {
     // Whatever the executor still has to do is on timers that go with this.
     vi.useRealTimers()
@@ -186,7 +246,13 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
   }
   const { links } = transport
   const connect = (stream?: FakeStream): Client => node.connect(stream)
-  return { node, nodes, links, link, executor, counters, told, connect, keyOn }
+  const shut = (index: number): void => {
+    main.admits = false
+    health.shut(index, health.life(index))
+    executor.look()
+    turn()
+  }
+  return { node, nodes, links, link, executor, counters, health, main, connect, shut, keyOn }
 }
 
 function rowsOf(states: readonly NodeState[]): Row[] {

@@ -1,0 +1,88 @@
+/**
+ * Requests on their way out to a node: all of one turn leave in one write. What the node does not
+ * take waits here, up to a limit.
+ */
+import { copyOf, latin1 } from '../base/bytes.ts'
+import type { Stream } from '../net/transport.ts'
+import { type Command, isStorage } from '../protocol/command.ts'
+import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
+import type { Request } from '../protocol/request.ts'
+import { putRequestLine } from './request-text.ts'
+
+/** Longest line of a request: verb, key, three numbers and a cas. */
+const LINE_ROOM = 512
+const CRLF = latin1('\r\n')
+/** Bytes that may wait for a node that does not read; requests above it fail at once. */
+const UNSENT_MAX = 32 * 1024 * 1024
+
+export class RequestBatches {
+  readonly #output = new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES)
+  /** Batches that the node has not taken yet. */
+  #unsent: Uint8Array[] = []
+  #unsentBytes = 0
+  #isBehind = false
+
+  get isFull(): boolean {
+    return this.#unsentBytes > UNSENT_MAX
+  }
+
+  /** Returns what the node is asked, which is not always what the client said. */
+  put(request: Request): Command {
+    const output = this.#output
+    if (output.room < LINE_ROOM) this.#batch()
+    const asked = putRequestLine(output, request)
+    if (isStorage(request.command)) this.#putValue(request)
+    return asked
+  }
+
+  /** As much as the node takes. */
+  sendTo(stream: Stream): void {
+    if (this.#isBehind) return
+    if (this.#unsent.length > 0) this.#batch()
+    const output = this.#output
+    if (output.length > 0) {
+      this.#isBehind = !stream.write(output.bytes, output.start, output.length)
+      output.clear()
+      return
+    }
+    while (this.#unsent.length > 0 && !this.#isBehind) {
+      const bytes = this.#unsent.shift()!
+      this.#unsentBytes -= bytes.length
+      this.#isBehind = !stream.write(bytes, 0, bytes.length)
+    }
+  }
+
+  /** The node takes more. */
+  drained(): void {
+    this.#isBehind = false
+  }
+
+  clear(): void {
+    this.#output.clear()
+    this.#unsent = []
+    this.#unsentBytes = 0
+    this.#isBehind = false
+  }
+
+  #putValue(request: Request): void {
+    const output = this.#output
+    if (output.room >= request.valueSize + CRLF.length) {
+      output.copy(request.value, request.valueAt, request.valueSize)
+    } else {
+      this.#batch()
+      this.#queueBytes(copyOf(request.value, request.valueAt, request.valueSize))
+    }
+    output.put(CRLF)
+  }
+
+  #batch(): void {
+    const output = this.#output
+    if (output.length > 0) this.#queueBytes(output.bytes.slice(output.start, output.at))
+    output.clear()
+  }
+
+  #queueBytes(bytes: Uint8Array): void {
+    this.#unsent.push(bytes)
+    this.#unsentBytes += bytes.length
+  }
+}
