@@ -16,6 +16,8 @@ const GONE_CHECK_MS = 20
 const SETTLE_MS = 1000
 /** Deletes that are sent before the first of them is answered. */
 const DELETES_AT_ONCE = 256
+const SPACE = 0x20
+const DELETE = 0x7f
 
 export class OldConnectionsError extends NodeError {
   override name = 'OldConnectionsError'
@@ -107,8 +109,9 @@ export async function deleteKeys(
 }
 
 function deletionOf(key: string): string {
-  const isText = [...key].every(char => char > ' ' && char !== '\u007f')
-  if (!isText) return `md ${Buffer.from(key, 'latin1').toString('base64')} b\r\n`
+  const bytes = Buffer.from(key, 'latin1')
+  const isText = bytes.every(byte => byte > SPACE && byte !== DELETE)
+  if (!isText) return `md ${bytes.toString('base64')} b\r\n`
   // Some servers take a key at the end of the line for the option of that name.
   return key === 'noreply' ? `delete ${key} 0\r\n` : `delete ${key}\r\n`
 }

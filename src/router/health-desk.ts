@@ -1,4 +1,4 @@
-/** The health of all nodes on the main thread: hears the data threads, has a warden for each node. */
+/** The health of all nodes on the main thread: hears data threads, has a warden for each node. */
 import type { HostBook } from '../net/host-book.ts'
 import type { TlsDialler } from '../net/tls-outbound.ts'
 import type { Log } from '../observe/log.ts'

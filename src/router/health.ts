@@ -92,8 +92,8 @@ export class NodeHealth {
   }
 
   /**
-   * Notes that a write is being missed: the node is not admitted before main has heard of it. False:
-   * it is admitted, nothing was noted.
+   * Notes that a write is being missed: the node is not admitted before main has heard of it.
+   * False: it is admitted, nothing was noted.
    */
   miss(node: number): boolean {
     const before = Atomics.add(this.#words, node * NODE_WORDS + STATE, 1)

@@ -1,4 +1,4 @@
-/** The keys of writes that a node has missed, each once; beyond a limit only that there are more. */
+/** The keys of writes that a node missed, each once; beyond a limit only that there are more. */
 export class Journal {
   readonly #keysMax: number
   readonly #keys = new Set<string>()

@@ -119,7 +119,8 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
   }
 
   get isGone(): boolean {
-    return this.#stream === undefined
+    // What was lost is said before.
+    return this.#stream === undefined && this.#queue.length === 0
   }
 
   /** Whether it cannot take a request only because there are so many. */

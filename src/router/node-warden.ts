@@ -261,7 +261,7 @@ export class NodeWarden {
     if (knowsFence || isUnnamed) return
     log.warn(
       { node: node.name },
-      'Node does not show our old connections: waited a second instead of knowing that they are gone',
+      'Node does not show our old connections: waited a second for them to be gone',
     )
     await settle()
   }
