@@ -8,10 +8,8 @@
  *
  * A client's next request is taken up only while few of its own are on their way (mayProceed).
  */
-import type { Credential } from '../auth/account.ts'
 import { latin1 } from '../base/bytes.ts'
-import type { HostBook } from '../net/host-book.ts'
-import type { Cancel, Transport } from '../net/transport.ts'
+import type { Cancel } from '../net/transport.ts'
 import { Counter } from '../observe/counters.ts'
 import { binaryEncoder } from '../protocol/binary-encoder.ts'
 import { Command, isStorage } from '../protocol/command.ts'
@@ -24,11 +22,8 @@ import type { Session } from '../session/session.ts'
 import { StagedValue } from '../session/staged-value.ts'
 import { encodeFailure, encodeRefusal, encodeStatus, isRead, isWrite } from './answer.ts'
 import { Gathering } from './gathering.ts'
-import type { HealthMessage, HealthSettings, NodeHealth } from './health.ts'
-import { HealthWatch } from './health-watch.ts'
-import { NodeConnection } from './node-connection.ts'
+import { NodeLinks, type NodeLinksOptions } from './node-links.ts'
 import { gatheredStats, NodeRows, oneNodesStats } from './node-stats.ts'
-import type { RouterNode } from './options.ts'
 import { Outstanding } from './outstanding.ts'
 import { areSayable, isKeySayable } from './request-meta.ts'
 import type { NodeState, Row } from './stats.ts'
@@ -43,22 +38,8 @@ const TIMEOUT_CHECK_MS = 50
 /** How long nodes get to answer what was asked before the router ends. */
 const DRAIN_MS = 250
 const DRAIN_STEP_MS = 5
-/** Larger values than clients may store here are passed on too, as long as memory allows. */
-const NODE_VALUE_MAX = 64 * 1024 * 1024
-
-export type RouteExecutorOptions = {
+export type RouteExecutorOptions = NodeLinksOptions & {
   ring: Ring
-  nodes: readonly RouterNode[]
-  transport: Transport
-  hosts: HostBook
-  connectionsPerNode: number
-  nodeCredential: Credential | undefined
-  connectTimeoutMs: number
-  requestTimeoutMs: number
-  reconnectMinMs: number
-  reconnectMaxMs: number
-  itemSizeMax: number
-  nowMs: () => number
   counts: Float64Array
   stats: {
     /** The router's part of `stats` … */
@@ -67,40 +48,26 @@ export type RouteExecutorOptions = {
     proxy: (nodes: readonly NodeState[]) => Row[]
     reset: () => void
   }
-  health: NodeHealth
-  healthSettings: HealthSettings
-  /** Requests that one connection to a node may owe answers to. */
-  outstandingMax: number
-  /** To the main thread, about nodes. */
-  tellMain: (message: HealthMessage) => void
-  /** Whether the failure of a write is said only when main has it on disk. */
-  waitsForMark: boolean
-  /** How the router names itself to its nodes: 16 hexadecimal digits. */
-  routerId: string
 }
 
 export class RouteExecutor implements Executor {
   readonly #options: RouteExecutorOptions
-  /** By node, then by client: one client's requests to a node always share a connection. */
-  readonly #connections: NodeConnection[][]
-  readonly #watch: HealthWatch
-  readonly #lanes = new WeakMap<Session, number>()
+  readonly #links: NodeLinks
   readonly #dirty = new Set<Session>()
   readonly #failed = new Outstanding()
   readonly #deletion = new Request()
   readonly #question = new Request()
   readonly #cancelChecks: Cancel
-  #nextLane = 0
   #closing = false
 
   constructor(options: RouteExecutorOptions) {
     this.#options = options
-    const { journalKeys } = options.healthSettings
-    const ofWatch = { ...options, journalKeys, post: options.tellMain }
-    this.#watch = new HealthWatch(ofWatch, options.nodes.length)
-    this.#connections = options.nodes.map((_, node) =>
-      Array.from({ length: options.connectionsPerNode }, () => this.#open(node)),
-    )
+    this.#links = new NodeLinks(options, {
+      onAnswer: (outstanding, bytes) => this.#onAnswer(outstanding, bytes),
+      onFailure: (outstanding, reason) => this.#onFailure(outstanding, reason),
+      onMissed: (node, outstanding, reason) => this.#answerMissed(node, outstanding, reason),
+      onTurnEnd: () => this.#drain(),
+    })
     this.#cancelChecks = options.transport.every(TIMEOUT_CHECK_MS, () => this.#checkTimeouts())
   }
 
@@ -108,7 +75,7 @@ export class RouteExecutor implements Executor {
   close(done: () => void): void {
     this.#closing = true
     const { nowMs, transport } = this.#options
-    const connections = this.#connections.flat()
+    const connections = this.#links.all
     const deadline = nowMs() + DRAIN_MS
     const step = (): void => {
       const busy = connections.some(connection => connection.outstandingCount > 0)
@@ -181,12 +148,12 @@ export class RouteExecutor implements Executor {
     deletion.keyAt = request.keyAt
     deletion.keySize = request.keySize
     const node = this.#nodeOf(deletion)
-    const connection = this.#lane(node, session)
-    const outstanding = this.#send(node, connection, deletion)
+    const connection = this.#links.of(node, session)
+    const outstanding = this.#links.send(node, connection, deletion)
     if (outstanding === undefined) {
       const answer = (): void => this.#answerSoon(session, reply, bytes)
       if (connection.isOverloaded) answer()
-      else this.#watch.whenMarked(node, answer)
+      else this.#links.watch.whenMarked(node, answer)
       return
     }
     outstanding.take(session, undefined, deletion)
@@ -197,7 +164,7 @@ export class RouteExecutor implements Executor {
   stats(session: Session, words: readonly string[]): StatAnswer | undefined {
     const { nodes, stats } = this.#options
     const [what = '', name] = words
-    const states = this.#connections.map(([first]) => first!)
+    const { states } = this.#links
     if (what === 'proxy') return { rows: stats.proxy(states).values(), label: 'STAT', end: 'END' }
     const asked = what === 'node' ? words.slice(2) : words
     if (!areSayable(asked)) return undefined
@@ -216,7 +183,7 @@ export class RouteExecutor implements Executor {
     question.key = latin1(words.join(' '))
     question.keyAt = 0
     question.keySize = question.key.length
-    const connection = this.#lane(node, session)
+    const connection = this.#links.of(node, session)
     const rows = new NodeRows(connection.name)
     const outstanding = connection.send(question)
     if (outstanding === undefined) {
@@ -233,61 +200,14 @@ export class RouteExecutor implements Executor {
     return 'ERROR'
   }
 
-  #open(index: number): NodeConnection {
-    const options = this.#options
-    const connection = new NodeConnection({
-      transport: options.transport,
-      hosts: options.hosts,
-      node: options.nodes[index]!,
-      index,
-      health: options.health,
-      settings: options.healthSettings,
-      routerId: options.routerId,
-      outstandingMax: options.outstandingMax,
-      credential: options.nodeCredential,
-      connectTimeoutMs: options.connectTimeoutMs,
-      requestTimeoutMs: options.requestTimeoutMs,
-      reconnectMinMs: options.reconnectMinMs,
-      reconnectMaxMs: options.reconnectMaxMs,
-      valueSizeMax: Math.max(options.itemSizeMax, NODE_VALUE_MAX),
-      nowMs: options.nowMs,
-      onAnswer: (outstanding, bytes) => this.#onAnswer(outstanding, bytes),
-      onFailure: (outstanding, reason) => this.#onFailure(outstanding, reason),
-      onLost: (outstanding, reason) => {
-        this.#watch.miss(index, keyOf(outstanding.request))
-        if (outstanding.session !== undefined) this.#answerMissed(index, outstanding, reason)
-      },
-      onTurnEnd: () => this.#drain(),
-      onGone: () => this.#watch.lookAt(index),
-      onUnfit: (life, reason) => {
-        this.#watch.shut(index, life, reason)
-        this.#watch.lookAt(index)
-      },
-    })
-    this.#watch.add(index, connection)
-    return connection
-  }
-
   /** Main has changed something about a node. */
   look(): void {
-    this.#watch.look()
+    this.#links.watch.look()
     this.#drain()
   }
 
   #nodeOf(request: Request): number {
     return this.#options.ring.locate(request.key, request.keyAt, request.keySize)
-  }
-
-  #lane(node: number, session: Session): NodeConnection {
-    const connections = this.#connections[node]!
-    if (connections.length === 1) return connections[0]!
-    let lane = this.#lanes.get(session)
-    if (lane === undefined) {
-      lane = this.#nextLane
-      this.#nextLane = (this.#nextLane + 1) % this.#options.connectionsPerNode
-      this.#lanes.set(session, lane)
-    }
-    return connections[lane]!
   }
 
   /** False: it cannot be asked at all, and was refused. */
@@ -297,9 +217,9 @@ export class RouteExecutor implements Executor {
       return false
     }
     const node = this.#nodeOf(request)
-    const connection = this.#lane(node, session)
+    const connection = this.#links.of(node, session)
     const reply = session.defer()
-    const outstanding = this.#send(node, connection, request)
+    const outstanding = this.#links.send(node, connection, request)
     if (outstanding !== undefined) {
       outstanding.take(session, reply, request)
       return true
@@ -314,27 +234,9 @@ export class RouteExecutor implements Executor {
     return true
   }
 
-  /**
-   * Undefined: the node cannot take it. A write is then noted as missed, unless there are too many
-   * (`isOverloaded`), and the node is asked nothing more before it has been fenced.
-   */
-  #send(node: number, connection: NodeConnection, request: Request): Outstanding | undefined {
-    const sent = connection.send(request)
-    if (sent !== undefined) return sent
-    for (;;) {
-      // The thread may not have heard yet that the node is admitted again.
-      this.#watch.lookAt(node)
-      const outstanding = connection.send(request)
-      if (outstanding !== undefined || connection.isOverloaded) return outstanding
-      if (!isWrite(request.command)) return undefined
-      this.#watch.shut(node, this.#options.health.life(node), 'a write could not be sent')
-      if (this.#watch.miss(node, keyOf(request))) return undefined
-    }
-  }
-
   #toAll(session: Session, request: Request): void {
     const reply = session.defer()
-    const nodes = this.#connections.length
+    const nodes = this.#options.nodes.length
     const { encoder, opcode, opaque, quiet, command } = request
     const gathering = new Gathering(nodes, failure => {
       const asked = Object.assign(this.#failed.request, { encoder, opcode, opaque, quiet, command })
@@ -342,12 +244,12 @@ export class RouteExecutor implements Executor {
       this.#answer(session, reply, bytes)
     })
     for (let node = 0; node < nodes; node += 1) {
-      const connection = this.#lane(node, session)
-      const outstanding = this.#send(node, connection, request)
+      const connection = this.#links.of(node, session)
+      const outstanding = this.#links.send(node, connection, request)
       if (outstanding === undefined) {
         const failure = `SERVER_ERROR ${connection.failure}`
         const isMissed = isWrite(request.command) && !connection.isOverloaded
-        if (isMissed) this.#watch.whenMarked(node, () => gathering.answer(failure))
+        if (isMissed) this.#links.watch.whenMarked(node, () => gathering.answer(failure))
         else gathering.answer(failure)
         continue
       }
@@ -378,13 +280,13 @@ export class RouteExecutor implements Executor {
   #answerMissed(node: number, outstanding: Outstanding, reason: string): void {
     const { gathering } = outstanding
     if (gathering) {
-      this.#watch.whenMarked(node, () => gathering.answer(`SERVER_ERROR ${reason}`))
+      this.#links.watch.whenMarked(node, () => gathering.answer(`SERVER_ERROR ${reason}`))
       return
     }
     const session = outstanding.session!
     const reply = outstanding.reply!
     const bytes = encodeFailure(outstanding, reason)
-    this.#watch.whenMarked(node, () => this.#answer(session, reply, bytes))
+    this.#links.watch.whenMarked(node, () => this.#answer(session, reply, bytes))
   }
 
   #answer(session: Session, reply: Reply, bytes: Uint8Array): void {
@@ -414,7 +316,7 @@ export class RouteExecutor implements Executor {
   }
 
   #checkTimeouts(): void {
-    for (const connection of this.#connections.flat()) connection.checkTimeouts()
+    for (const connection of this.#links.all) connection.checkTimeouts()
     this.look()
   }
 
@@ -422,9 +324,4 @@ export class RouteExecutor implements Executor {
     const { counts } = this.#options
     counts[counter] = counts[counter]! + 1
   }
-}
-
-/** What a missed write concerns; undefined: everything. */
-function keyOf(request: Request): Request | undefined {
-  return request.command === Command.flushAll ? undefined : request
 }
