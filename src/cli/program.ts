@@ -8,6 +8,7 @@ const commands = {
   router: async () => (await import('./router.ts')).routerCommand(),
   user: async () => (await import('./user.ts')).userCommand(),
   check: async () => (await import('./check.ts')).checkCommand(),
+  ring: async () => (await import('./ring.ts')).ringCommand(),
   sim: async () => (await import('./sim.ts')).simCommand(),
 }
 
@@ -17,6 +18,7 @@ Examples:
   memring node -p 11211 -m 1024 -t 4               one cache node, with memcached's flags
   memring router --nodes a:11211,b:11211           one endpoint in front of nodes
   memring check cluster-config/local.yaml          whether a cluster file is right
+  memring ring cluster.yaml --key user:1            where keys live, what a change moves
   memring sim trace.csv --plot curve.svg           how large a cache should be, from a trace`
 
 export async function runProgram(): Promise<void> {

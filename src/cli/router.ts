@@ -13,7 +13,7 @@ import { readOutboundTls } from '../net/tls-outbound.ts'
 import type { Secure } from '../net/transport.ts'
 import type { IoChoice } from '../net/io.ts'
 import { createLog } from '../observe/log.ts'
-import { nodeLabel, type Placement, parsePlacement, PlacementError } from '../ring/placement.ts'
+import { nodeLabel, type Placement } from '../ring/placement.ts'
 import { presetNames } from '../ring/presets.ts'
 import { healthDefaults } from '../router/health.ts'
 import type { RouterNode, RouterOptions } from '../router/options.ts'
@@ -38,6 +38,7 @@ import {
   wholeNumber,
 } from './flags.ts'
 import { addTlsOptions, nodeTlsFilesOf, type TlsFlags, tlsFilesOf } from './router-tls.ts'
+import { readPlacement } from './ring-members.ts'
 import { configureBySupervisor, runServer } from './run-server.ts'
 import { secureAddress } from './tls-flags.ts'
 
@@ -139,15 +140,6 @@ export function routerCommand(): Command {
     .addHelpText('after', EXAMPLES)
     .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EX_USAGE))
     .action((flags: Flags, command: Command) => runRouter(flags, command))
-}
-
-function readPlacement(text: string): Placement {
-  try {
-    return parsePlacement(text)
-  } catch (error) {
-    if (error instanceof PlacementError) throw new InvalidArgumentError(error.message)
-    throw error
-  }
 }
 
 async function runRouter(flags: Flags, command: Command): Promise<void> {

@@ -2,7 +2,7 @@
  * Which node holds a key. A ring is built whole on the main thread, never changed, and replaced
  * whole; data threads get its plan by message and look keys up without making objects.
  */
-import { arcShares } from './continuum.ts'
+import { arcShares, firstAtOrAbove } from './continuum.ts'
 import { hashMax } from './hash/key-hashes.ts'
 import { type Locate, locator, type RingPlan } from './lookup.ts'
 import { checkNodes, type RingNode } from './nodes.ts'
@@ -37,6 +37,19 @@ export class Ring {
 
   get nodeCount(): number {
     return this.plan.nodeCount
+  }
+
+  /** Which node has a part of the circle, 0 to 1; undefined: this placement has no circle. */
+  get ownerAt(): ((part: number) => number) | undefined {
+    const { lookup } = this.plan
+    if (lookup.kind !== 'continuum') return undefined
+    const { continuum, step } = lookup
+    const count = continuum.points.length
+    return part => {
+      const at = firstAtOrAbove(continuum, Math.min(0xffffffff, Math.floor(part * 2 ** 32)))
+      const own = step === 'successor' ? at : at - 1
+      return continuum.owners[(own + count) % count]!
+    }
   }
 
   /**
