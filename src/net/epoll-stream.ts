@@ -10,7 +10,8 @@
 import { Backlog } from './backlog.ts'
 import { EpollEvent } from './epoll.ts'
 import { Errno } from './errno.ts'
-import type { Cancel, OutboundHandler, Stream, StreamHandler } from './transport.ts'
+import type { LoopStream } from './native-loop.ts'
+import type { Cancel, OutboundHandler, StreamHandler } from './transport.ts'
 
 /** The loop, as its streams see it. */
 export interface EpollLoop {
@@ -32,7 +33,7 @@ export const BACKLOG_MAX = 128 * 1024 * 1024
 /** A peer that went away by reset or mid-write has closed its connection: nothing is wrong here. */
 const NORMAL_CLOSES = new Set<number>([Errno.ECONNRESET, Errno.EPIPE])
 
-export class EpollStream implements Stream {
+export class EpollStream implements LoopStream {
   readonly fd: number
   readonly generation: number
   handler: StreamHandler | undefined
@@ -66,6 +67,10 @@ export class EpollStream implements Stream {
     this.where = where
     this.#outbound = handler
     this.#cancelTimeout = cancelTimeout
+  }
+
+  get isOutbound(): boolean {
+    return this.where !== ''
   }
 
   get isConnecting(): boolean {
@@ -153,7 +158,7 @@ export class EpollStream implements Stream {
     this.#peerEnded = true
     this.#loop.changed(this)
     this.handler!.onEnd()
-    if (this.where !== '') this.end()
+    if (this.isOutbound) this.end()
   }
 
   /** The socket takes bytes again. */

@@ -18,48 +18,33 @@ import { Epoll, EPOLL_BYTES, EpollEvent } from './epoll.ts'
 import { type EpollLoop, EpollStream } from './epoll-stream.ts'
 import { Errno } from './errno.ts'
 import { IO_OUTPUT_BYTES, type IoMemory } from './io-memory.ts'
-import { Sockets } from './sockets.ts'
-import { shorter, Timers, TurnEnd } from './timers.ts'
-import {
-  type Accept,
-  type Cancel,
-  type Door,
-  DRAIN_MS,
-  type NativeTransport,
-  type OutboundHandler,
-  type Stream,
-} from './transport.ts'
+import { NativeLoop } from './native-loop.ts'
+import { shorter } from './timers.ts'
+import type { Door, OutboundHandler, Stream } from './transport.ts'
 
 /** What one connection may hand over before the others get their turn. */
 const INPUT_BYTES = 64 * 1024
 /** Bytes that lie elsewhere go through here on their way out. */
 const SCRATCH_BYTES = 64 * 1024
 const FAILED_FD = -1
-/** Of INPUT_BYTES each: who sends on and on is reset in the end. */
-const DISCARDS_MAX = 16
 
-export class EpollTransport implements NativeTransport, EpollLoop {
+export class EpollTransport extends NativeLoop implements EpollLoop {
   readonly #memory: IoMemory
   readonly #inputAt: number
   readonly #inputAddress: number
   readonly #scratchAt: number
   readonly #epoll: Epoll
-  readonly #sockets = new Sockets()
-  readonly #timers = new Timers(() => performance.now())
-  readonly #turnEnd = new TurnEnd()
   /** By descriptor. */
   readonly #streams: (EpollStream | undefined)[] = []
   readonly #changed: EpollStream[] = []
   #closing: EpollStream[] = []
+  #eventfd = -1
   #count = 0
   #generation = 0
-  #door: Door | undefined
-  /** Counted only where clients may be idle for so long and no longer. */
-  #seconds = 0
-  #isDone = false
 
   /** @param idleSeconds how long a client may say nothing; 0: for ever. */
   constructor(memory: IoMemory, idleSeconds = 0) {
+    super(idleSeconds)
     this.#memory = memory
     this.#inputAt = memory.at + IO_OUTPUT_BYTES
     this.#inputAddress = memory.base + this.#inputAt
@@ -67,58 +52,38 @@ export class EpollTransport implements NativeTransport, EpollLoop {
     const eventsAt = this.#scratchAt + SCRATCH_BYTES
     assert(eventsAt + EPOLL_BYTES <= memory.at + memory.size, 'the parts fit in the memory')
     this.#epoll = new Epoll(memory, eventsAt)
-    if (idleSeconds > 0) this.every(1000, () => this.#endIdle(idleSeconds))
   }
 
-  serve(door: Door): void {
-    this.open(door)
-    while (!this.turn(-1));
-  }
-
-  /** @internal `serve` in steps, for those who have an event loop beside it. */
-  open(door: Door): void {
-    this.#door = door
-    this.#epoll.add(door.eventfd, 0, EpollEvent.in)
-  }
-
-  /**
-   * @internal Handles what is ready, after waiting for it until a timer is due or `limitMs` is
-   * over; true: it was the last turn.
-   */
-  turn(limitMs: number): boolean {
-    const isBusy = !this.#turnEnd.isEmpty || this.#closing.length > 0
-    const { waitMs } = this.#timers
+  override turn(limitMs: number): boolean {
+    const isBusy = !this.turnEnd.isEmpty || this.#closing.length > 0
+    const { waitMs } = this.timers
     const count = this.#epoll.wait(isBusy ? 0 : shorter(waitMs, limitMs))
     for (let i = 0; i < count; i += 1) {
       const fd = this.#epoll.fdOf(i)
       const stream = this.#streams[fd]
-      if (stream === undefined) this.#onEventfd(fd)
-      else if (stream.generation === this.#epoll.generationOf(i)) {
+      if (stream === undefined) {
+        // Or else a descriptor that has been closed meanwhile.
+        if (fd === this.#eventfd) this.woken()
+      } else if (stream.generation === this.#epoll.generationOf(i)) {
         this.#onEvent(stream, this.#epoll.eventsOf(i))
       }
     }
-    this.#turnEnd.run()
-    this.#timers.runDue()
+    this.turnEnd.run()
+    this.timers.runDue()
     if (this.#closing.length > 0) this.#closeDue()
     if (this.#changed.length > 0) this.#armChanged()
-    if (this.#isDone) this.#close()
-    return this.#isDone
+    const isDone = this.isDrained && this.#count === 0 && this.#closing.length === 0
+    if (isDone) this.#shut()
+    return isDone
   }
 
-  after(ms: number, call: () => void): Cancel {
-    return this.#timers.after(ms, call)
-  }
-
-  every(ms: number, call: () => void): Cancel {
-    return this.#timers.every(ms, call)
-  }
-
-  atTurnEnd(call: () => void): void {
-    this.#turnEnd.add(call)
-  }
-
-  connect(host: string, port: number, timeoutMs: number, handler: OutboundHandler): Stream {
-    const result = this.#sockets.connect(host, port)
+  override connect(
+    host: string,
+    port: number,
+    timeoutMs: number,
+    handler: OutboundHandler,
+  ): Stream {
+    const result = this.sockets.connect(host, port)
     const stream = new EpollStream(this, Math.max(result, FAILED_FD), this.#nextGeneration())
     const where = host.startsWith('/') ? host : `${host}:${port}`
     if (result < 0) {
@@ -136,12 +101,12 @@ export class EpollTransport implements NativeTransport, EpollLoop {
 
   send(fd: number, bytes: Uint8Array, at: number, length: number): number {
     const memory = this.#memory
-    if (bytes === memory.bytes) return this.#sockets.send(fd, memory.base + at, length)
+    if (bytes === memory.bytes) return this.sockets.send(fd, memory.base + at, length)
     let sent = 0
     while (sent < length) {
       const size = Math.min(SCRATCH_BYTES, length - sent)
       copyBytes(memory.bytes, this.#scratchAt, bytes, at + sent, size)
-      const taken = this.#sockets.send(fd, memory.base + this.#scratchAt, size)
+      const taken = this.sockets.send(fd, memory.base + this.#scratchAt, size)
       if (taken < 0) return sent > 0 ? sent : taken
       sent += taken
       if (taken < size) return sent
@@ -151,7 +116,7 @@ export class EpollTransport implements NativeTransport, EpollLoop {
 
   sendBacklog(fd: number, backlog: Backlog): number {
     const size = backlog.peek(this.#memory.bytes, this.#scratchAt, SCRATCH_BYTES)
-    return this.#sockets.send(fd, this.#memory.base + this.#scratchAt, size)
+    return this.sockets.send(fd, this.#memory.base + this.#scratchAt, size)
   }
 
   changed(stream: EpollStream): void {
@@ -162,14 +127,6 @@ export class EpollTransport implements NativeTransport, EpollLoop {
 
   closing(stream: EpollStream): void {
     this.#closing.push(stream)
-  }
-
-  peerOf(fd: number): string {
-    return this.#sockets.peerOf(fd)
-  }
-
-  errorName(errno: number): string {
-    return this.#sockets.errorName(errno)
   }
 
   #onEvent(stream: EpollStream, events: number): void {
@@ -191,40 +148,35 @@ export class EpollTransport implements NativeTransport, EpollLoop {
   }
 
   #receive(stream: EpollStream): void {
-    const length = this.#sockets.receive(stream.fd, this.#inputAddress, INPUT_BYTES)
-    stream.heardAt = this.#seconds
+    const length = this.sockets.receive(stream.fd, this.#inputAddress, INPUT_BYTES)
+    // Who is being sent away does not stay for going on to send.
     if (length > 0 && stream.isEnding) return
+    stream.heardAt = this.seconds
     if (length > 0) stream.handler!.onData(this.#memory.bytes, this.#inputAt, length)
     else if (length === 0) stream.ended()
     else if (length !== -Errno.EAGAIN && length !== -Errno.EINTR) stream.failed(-length)
   }
 
   #onConnected(stream: EpollStream): void {
-    const errno = this.#sockets.connectError(stream.fd)
+    const errno = this.sockets.connectError(stream.fd)
     if (errno === 0) stream.opened()
     else stream.fail(`connect ${this.errorName(errno)} ${stream.where}`)
   }
 
-  /** New connections, or the time to stop. */
-  #onEventfd(fd: number): void {
-    const door = this.#door!
-    if (fd !== door.eventfd) return
-    this.#sockets.clearEvent(fd)
-    if (door.isStopping()) {
-      this.#stop(door)
-      return
-    }
-    for (let dealt = door.dealt.take(); dealt >= 0; dealt = door.dealt.take()) {
-      this.#adopt(dealt, door.accept)
-    }
-    door.onWoken()
+  protected override watchDoor(eventfd: number): void {
+    this.#eventfd = eventfd
+    this.#epoll.add(eventfd, 0, EpollEvent.in)
   }
 
-  #adopt(fd: number, accept: Accept): void {
+  protected override streams(): EpollStream[] {
+    return this.#streams.filter(stream => stream !== undefined)
+  }
+
+  protected override adopt(fd: number, door: Door): void {
     const stream = new EpollStream(this, fd, this.#nextGeneration())
-    stream.heardAt = this.#seconds
-    this.#sockets.sendAtOnce(fd)
-    stream.handler = accept(stream)
+    stream.heardAt = this.seconds
+    this.sockets.sendAtOnce(fd)
+    stream.handler = door.accept(stream)
     if (!this.#watch(stream)) stream.fail('The kernel watches no more sockets')
   }
 
@@ -250,17 +202,10 @@ export class EpollTransport implements NativeTransport, EpollLoop {
       if (stream.fd !== FAILED_FD) {
         this.#streams[stream.fd] = undefined
         this.#count -= 1
-        if (stream.isEnding) this.#discard(stream.fd)
-        this.#sockets.close(stream.fd)
+        if (stream.isEnding) this.discard(stream.fd, this.#inputAddress, INPUT_BYTES)
+        this.sockets.close(stream.fd)
       }
       stream.closed()
-    }
-  }
-
-  /** The kernel resets a connection that is closed with something unread, replies and all. */
-  #discard(fd: number): void {
-    for (let i = 0; i < DISCARDS_MAX; i += 1) {
-      if (this.#sockets.receive(fd, this.#inputAddress, INPUT_BYTES) < INPUT_BYTES) return
     }
   }
 
@@ -275,45 +220,8 @@ export class EpollTransport implements NativeTransport, EpollLoop {
     this.#changed.length = 0
   }
 
-  #stop(door: Door): void {
-    this.#forgetDealt(door)
-    door.drain(() => {
-      for (const stream of this.#openStreams()) stream.end()
-      this.after(DRAIN_MS, () => {
-        for (const stream of this.#openStreams()) stream.destroy()
-      })
-      const check = (): void => {
-        if (this.#count === 0 && this.#closing.length === 0) this.#isDone = true
-        else this.after(CLOSE_STEP_MS, check)
-      }
-      this.atTurnEnd(check)
-    })
-  }
-
-  #endIdle(idleSeconds: number): void {
-    this.#seconds += 1
-    for (const stream of this.#streams) {
-      const isClient = stream !== undefined && stream.where === ''
-      if (isClient && this.#seconds - stream.heardAt > idleSeconds) stream.end()
-    }
-  }
-
-  #close(): void {
-    this.#forgetDealt(this.#door!)
+  #shut(): void {
+    this.forgetDealt()
     this.#epoll.close()
   }
-
-  #openStreams(): EpollStream[] {
-    return this.#streams.filter(stream => stream !== undefined)
-  }
-
-  #forgetDealt(door: Door): void {
-    for (let fd = door.dealt.take(); fd >= 0; fd = door.dealt.take()) {
-      this.#sockets.close(fd)
-      door.forget()
-    }
-  }
 }
-
-/** Between two looks at whether all is closed, at the end. */
-const CLOSE_STEP_MS = 2

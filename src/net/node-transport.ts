@@ -11,6 +11,7 @@ import type { TlsDialler } from './tls-outbound.ts'
 import {
   type Cancel,
   DRAIN_MS,
+  IDLE_GRACE_MS,
   type ListenAddress,
   type OutboundHandler,
   type PortableDoor,
@@ -251,7 +252,11 @@ export class NodeTransport implements PortableTransport {
   }
 
   #limitIdle(socket: Socket, stream: NodeStream): void {
-    if (this.#idleSeconds > 0) socket.setTimeout(this.#idleSeconds * 1000, () => stream.end())
+    if (this.#idleSeconds === 0) return
+    socket.setTimeout(this.#idleSeconds * 1000, () => {
+      stream.end()
+      setTimeout(() => stream.destroy(), IDLE_GRACE_MS).unref()
+    })
   }
 
   #secure(socket: Socket, door: PortableDoor, secure: Secure): void {

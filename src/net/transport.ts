@@ -131,3 +131,5 @@ export function formatListen({ host, port }: { host: string; port: number }): st
 
 /** What a peer gets to take its last replies when the process ends. */
 export const DRAIN_MS = 300
+/** … and when it is closed for having been idle. */
+export const IDLE_GRACE_MS = 2000

@@ -2,10 +2,12 @@
 // io_uring was asked for.
 
 import { expect, test } from 'vitest'
+import { loadLibc } from '../../src/net/libc.ts'
+import { uringRefusal } from '../../src/net/uring/probe.ts'
 import { TestConnection } from '../support/connection.ts'
 import { runMemring } from '../support/processes.ts'
 import { readStats } from '../support/stats.ts'
-import { nodeFlags, startProgram } from './program.ts'
+import { logLines, nodeFlags, startProgram } from './program.ts'
 
 const fixture = new URL('fixtures/no-uring.ts', import.meta.url).href
 const REASON = "refused by seccomp, as Docker's default profile does"
@@ -26,10 +28,20 @@ test('asked for by name: refused before anything listens', async () => {
   expect(run.output).toContain(`Cannot use --io uring: ${REASON}`)
 })
 
-test('where nothing refuses it, auto is io_uring', async () => {
+/** Of this machine itself, asked in this process. */
+const refusal = uringRefusal()
+
+test(`auto takes what this machine has: ${refusal ?? 'io_uring'}`, async () => {
   const program = await startProgram(nodeFlags(1, '--io', 'auto'))
   const client = await TestConnection.open(program)
-  expect((await readStats(client, 'stats settings')).get('memring_io')).toBe('uring')
+  const io = (await readStats(client, 'stats settings')).get('memring_io')
   client.close()
-  expect(program.stderr()).not.toContain('ioReason')
+  const [serving] = logLines(program.stderr())
+  if (refusal === undefined) {
+    expect(io).toBe('uring')
+    expect(serving).not.toHaveProperty('ioReason')
+  } else {
+    expect(io).toBe(loadLibc() === undefined ? 'net' : 'epoll')
+    expect(serving).toMatchObject({ io, ioReason: expect.stringContaining(refusal) })
+  }
 })

@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { uringRefusal } from '../../src/net/uring/probe.ts'
 import { TestConnection } from '../support/connection.ts'
 import { runMemring } from '../support/processes.ts'
 import { readStats } from '../support/stats.ts'
@@ -24,7 +25,9 @@ async function openedOn(program: Program, count: number): Promise<unknown[]> {
   throw new Error(`Cannot see ${count} connections: ${program.stderr()}`)
 }
 
-describe.each(['epoll', 'net'])('--io %s', io => {
+const hasUring = uringRefusal() === undefined
+
+describe.each([...(hasUring ? ['uring'] : []), 'epoll', 'net'])('--io %s', io => {
   test('says which it is, in the log and in stats settings', async () => {
     const program = await startProgram(nodeFlags(1, '--io', io))
     const client = await TestConnection.open(program)
@@ -104,6 +107,22 @@ describe.each(['epoll', 'net'])('--io %s', io => {
     const from = performance.now()
     expect(await client.receiveEnd()).toHaveLength(0)
     expect(performance.now() - from).toBeGreaterThan(500)
+  })
+
+  test('one that does not read either, with replies on their way to it, is closed too', async () => {
+    const program = await startProgram(nodeFlags(1, '--io', io, '-o', 'idle_timeout=1'))
+    const client = await TestConnection.open(program)
+    const value = 'v'.repeat(500_000)
+    expect(await client.ask(`set big 0 0 ${value.length}\r\n${value}`)).toBe('STORED')
+    const deaf = await DeafClient.open(program)
+    deaf.send('get big\r\n'.repeat(100))
+    const from = performance.now()
+    const current = async () => (await readStats(client)).get('curr_connections')
+    await expect.poll(current, { timeout: 1000, interval: 5 }).toBe('2')
+    await expect.poll(current, { timeout: 8000, interval: 100 }).toBe('1')
+    expect(performance.now() - from).toBeGreaterThan(500)
+    client.close()
+    deaf.close()
   })
 })
 

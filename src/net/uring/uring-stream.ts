@@ -5,7 +5,8 @@
  *   open ──end()──▶ ending ──everything sent──▶ closed ──no request in the kernel──▶ released
  *     └──destroy(), error─────────────────────────▲
  */
-import type { Cancel, OutboundHandler, Stream, StreamHandler } from '../transport.ts'
+import type { LoopStream } from '../native-loop.ts'
+import type { Cancel, OutboundHandler, StreamHandler } from '../transport.ts'
 import type { Backlog } from '../backlog.ts'
 import { Errno } from '../errno.ts'
 import { Kind } from './completions.ts'
@@ -34,7 +35,7 @@ export type StreamPlace = { fd: number; slot: number; generation: number }
 /** A peer that went away by reset or mid-write has closed its connection: nothing is wrong here. */
 const NORMAL_CLOSES = new Set<number>([Errno.ECONNRESET, Errno.EPIPE])
 
-export class UringStream implements Stream, Sending {
+export class UringStream implements LoopStream, Sending {
   readonly fd: number
   readonly slot: number
   readonly generation: number

@@ -17,10 +17,9 @@
 import { assert } from '../../base/assert.ts'
 import { Errno } from '../errno.ts'
 import { IO_OUTPUT_BYTES, type IoMemory } from '../io-memory.ts'
-import { Sockets } from '../sockets.ts'
-import { shorter, Timers, TurnEnd } from '../timers.ts'
-import { type Cancel, type Door, DRAIN_MS } from '../transport.ts'
-import type { NativeTransport, OutboundHandler, Stream } from '../transport.ts'
+import { NativeLoop } from '../native-loop.ts'
+import { shorter } from '../timers.ts'
+import type { Door, OutboundHandler, Stream } from '../transport.ts'
 import { CQE_BUFFER_SHIFT, CqeFlag } from './abi.ts'
 import { ReceiveBuffers } from './buffers.ts'
 import { Kind, kindOf } from './completions.ts'
@@ -33,8 +32,6 @@ import { loadSystem, type System } from './system.ts'
 import { type Connecting, State, type StreamOwner, type UringStream } from './uring-stream.ts'
 
 const BUFFER_GROUP = 0
-/** Closing one reads away what is left to read, at most this many times a buffer. */
-const DISCARDS_MAX = 16
 
 const ECANCELED = 125
 /** The receive is over, the connection is not. */
@@ -46,8 +43,7 @@ export type UringOptions = {
   sizes?: UringSizes
 }
 
-export class UringTransport implements NativeTransport, StreamOwner, CompletionHandler {
-  readonly #sockets = new Sockets()
+export class UringTransport extends NativeLoop implements StreamOwner, CompletionHandler {
   readonly #ring: Ring
   readonly #bytes: Uint8Array
   readonly #buffersAt: number
@@ -56,18 +52,11 @@ export class UringTransport implements NativeTransport, StreamOwner, CompletionH
   readonly #bufferBase: number
   readonly #buffers: ReceiveBuffers
   readonly #sender: Sender
-  readonly #turnEnd = new TurnEnd()
-  readonly #timers = new Timers(() => performance.now())
   readonly #streams = new StreamTable()
   #toAttend: UringStream[] = []
   #resumed: UringStream[] = []
   #drained: UringStream[] = []
-  #door: Door | undefined
-  /** Counted only where clients may be idle for so long and no longer. */
-  #seconds = 0
   #wake: Asker | undefined
-  #isStopping = false
-  #isDrained = false
 
   /**
    * On the thread that will serve. @param output lies at the beginning of the memory.
@@ -75,6 +64,7 @@ export class UringTransport implements NativeTransport, StreamOwner, CompletionH
    */
   constructor(memory: IoMemory, output: MovableOutput, options: UringOptions = {}) {
     const { sizes = uringSizes, idleSeconds = 0 } = options
+    super(idleSeconds)
     const { sqEntries, cqEntries, stagingBytes, bufferCount, bufferBytes } = sizes
     const system = loadSystem() as System
     const stagingAt = memory.at + IO_OUTPUT_BYTES
@@ -90,42 +80,29 @@ export class UringTransport implements NativeTransport, StreamOwner, CompletionH
     const { bytes, base } = memory
     const areas = { bytes, base, output, stagingAt, stagingBytes }
     this.#sender = new Sender(this.#ring, areas, (slot, tag) => this.#streams.find(slot, tag))
-    if (idleSeconds > 0) this.every(1000, () => this.#endIdle(idleSeconds))
   }
 
-  serve(door: Door): void {
-    this.open(door)
-    while (!this.turn(-1));
-  }
-
-  /** @internal `serve` in steps, for those who have an event loop beside it. */
-  open(door: Door): void {
-    this.#door = door
-    this.#wake = { fd: door.eventfd, slot: WAKE_SLOT, generation: 0 }
-    queueWake(this.#ring, this.#wake)
-    this.#woken()
-  }
-
-  /**
-   * @internal Handles what is ready, after waiting for it until a timer is due or `limitMs` is
-   * over; true: it was the last turn.
-   */
-  turn(limitMs: number): boolean {
+  override turn(limitMs: number): boolean {
     this.#sender.beforeSubmission()
-    this.#ring.wait(this.#hasMore() ? 0 : shorter(this.#timers.waitMs, limitMs))
+    this.#ring.wait(this.#hasMore() ? 0 : shorter(this.timers.waitMs, limitMs))
     this.#sender.afterSubmission()
     this.#ring.reap(this)
     if (this.#resumed.length > 0) this.#handOverHeld()
-    this.#turnEnd.run()
-    this.#timers.runDue()
+    this.turnEnd.run()
+    this.timers.runDue()
     this.#finishTurn()
-    const isDone = this.#isDrained && this.#streams.count === 0
+    const isDone = this.isDrained && this.#streams.count === 0
     if (isDone) this.#shut()
     return isDone
   }
 
-  connect(host: string, port: number, timeoutMs: number, handler: OutboundHandler): Stream {
-    const fd = this.#sockets.connect(host, port)
+  override connect(
+    host: string,
+    port: number,
+    timeoutMs: number,
+    handler: OutboundHandler,
+  ): Stream {
+    const fd = this.sockets.connect(host, port)
     const where = host.startsWith('/') ? host : `${host}:${port}`
     const stream = this.#streams.open(this, fd)
     stream.handler = handler
@@ -142,25 +119,13 @@ export class UringTransport implements NativeTransport, StreamOwner, CompletionH
     return stream
   }
 
-  after(ms: number, call: () => void): Cancel {
-    return this.#timers.after(ms, call)
-  }
-
-  every(ms: number, call: () => void): Cancel {
-    return this.#timers.every(ms, call)
-  }
-
-  atTurnEnd(call: () => void): void {
-    this.#turnEnd.add(call)
-  }
-
   onCompletion(slot: number, tag: number, result: number, flags: number): void {
     const kind = kindOf(tag)
     if (kind === Kind.receive) {
       this.#received(slot, tag, result, flags)
     } else if (kind === Kind.wake) {
       if ((flags & CqeFlag.more) === 0) this.#queueWake()
-      this.#woken()
+      this.woken()
     } else if (kind === Kind.writable || kind === Kind.hangUp) {
       const stream = this.#streams.find(slot, tag)
       if (stream === undefined) return
@@ -189,18 +154,10 @@ export class UringTransport implements NativeTransport, StreamOwner, CompletionH
     this.#drained.push(stream)
   }
 
-  peerOf(fd: number): string {
-    return this.#sockets.peerOf(fd)
-  }
-
-  errorName(errno: number): string {
-    return this.#sockets.errorName(errno)
-  }
-
   /** Whether there is something to do that no completion will tell of. */
   #hasMore(): boolean {
     const waiting = this.#toAttend.length + this.#resumed.length + this.#drained.length
-    return waiting > 0 || !this.#turnEnd.isEmpty || this.#sender.isUnfinished
+    return waiting > 0 || !this.turnEnd.isEmpty || this.#sender.isUnfinished
   }
 
   /** What has to be submitted before something else can happen does not wait for the next turn. */
@@ -246,18 +203,11 @@ export class UringTransport implements NativeTransport, StreamOwner, CompletionH
     if (stream.isInKernel || this.#sender.isQueued(stream) || stream.isReleased) return
     stream.isReleased = true
     if (stream.fd >= 0) {
-      if (stream.wasEnded) this.#discard(stream.fd)
-      this.#sockets.close(stream.fd)
+      // Into a receive buffer: the kernel writes there only inside this thread's calls.
+      if (stream.wasEnded) this.discard(stream.fd, this.#bufferBase, this.#bufferBytes)
+      this.sockets.close(stream.fd)
     }
     this.#streams.release(stream)
-  }
-
-  /** The kernel resets a connection that is closed with something unread, replies and all. */
-  #discard(fd: number): void {
-    // Into a receive buffer: the kernel writes there only inside this thread's calls.
-    for (let i = 0; i < DISCARDS_MAX; i += 1) {
-      if (this.#sockets.receive(fd, this.#bufferBase, this.#bufferBytes) < this.#bufferBytes) return
-    }
   }
 
   #receive(stream: UringStream): void {
@@ -278,7 +228,7 @@ export class UringTransport implements NativeTransport, StreamOwner, CompletionH
       this.#buffers.give(id)
     }
     if (stream === undefined) return
-    stream.heardAt = this.#seconds
+    if (stream.state === State.open) stream.heardAt = this.seconds
     if (result === 0) stream.peerEnded()
     else if (result < 0 && !PASSING.has(result)) stream.failed(-result)
     if (!isLast) {
@@ -328,7 +278,7 @@ export class UringTransport implements NativeTransport, StreamOwner, CompletionH
   }
 
   #connected(stream: UringStream, { handler, where, cancelTimeout }: Connecting): void {
-    const errno = this.#sockets.connectError(stream.fd)
+    const errno = this.sockets.connectError(stream.fd)
     cancelTimeout()
     stream.connecting = undefined
     if (errno !== 0) {
@@ -345,56 +295,27 @@ export class UringTransport implements NativeTransport, StreamOwner, CompletionH
     queueWake(this.#ring, this.#wake!)
   }
 
-  /** There is somebody at the door, or the time to stop has come. */
-  #woken(): void {
-    const door = this.#door!
-    this.#sockets.clearEvent(door.eventfd)
-    if (door.isStopping()) {
-      this.#stop(door)
-      return
-    }
-    for (let fd = door.dealt.take(); fd >= 0; fd = door.dealt.take()) this.#adopt(fd, door)
-    door.onWoken()
+  protected override watchDoor(eventfd: number): void {
+    this.#wake = { fd: eventfd, slot: WAKE_SLOT, generation: 0 }
+    queueWake(this.#ring, this.#wake)
+    this.woken()
   }
 
-  #adopt(fd: number, door: Door): void {
-    this.#sockets.sendAtOnce(fd)
+  protected override streams(): UringStream[] {
+    return this.#streams.all()
+  }
+
+  protected override adopt(fd: number, door: Door): void {
+    this.sockets.sendAtOnce(fd)
     const stream = this.#streams.open(this, fd)
-    stream.heardAt = this.#seconds
+    stream.heardAt = this.seconds
     stream.handler = door.accept(stream)
     this.#watch(stream)
   }
 
-  #endIdle(idleSeconds: number): void {
-    this.#seconds += 1
-    for (const stream of this.#streams.all()) {
-      if (!stream.isOutbound && this.#seconds - stream.heardAt > idleSeconds) stream.end()
-    }
-  }
-
   #shut(): void {
-    this.#forgetDealt(this.#door!)
+    this.forgetDealt()
     this.#ring.close()
     this.#buffers.close()
-  }
-
-  #forgetDealt(door: Door): void {
-    for (let fd = door.dealt.take(); fd >= 0; fd = door.dealt.take()) {
-      this.#sockets.close(fd)
-      door.forget()
-    }
-  }
-
-  #stop(door: Door): void {
-    if (this.#isStopping) return
-    this.#isStopping = true
-    this.#forgetDealt(door)
-    door.drain(() => {
-      this.#isDrained = true
-      for (const stream of this.#streams.all()) stream.end()
-      this.after(DRAIN_MS, () => {
-        for (const stream of this.#streams.all()) stream.destroy()
-      })
-    })
   }
 }
