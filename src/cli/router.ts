@@ -77,6 +77,7 @@ const MIB = 1024 * 1024
 const defaults = {
   threads: 1,
   placement: { preset: 'ketama' } as Placement,
+  configVersion: 1,
   connectionsPerNode: 1,
   connectionLimit: 65000,
   backlog: 1024,
@@ -226,6 +227,7 @@ async function fromFile(
     nodeTls: nodeTlsFilesOf(flags, refuse) ?? router.nodeTls,
     threads: flags.threads ?? router.threads,
     placement: flags.placement ?? config.placement,
+    configVersion: config.configVersion,
     nodes: config.nodes,
     itemSizeMax: flags.maxItemSize ?? Math.max(...config.nodes.map(node => node.maxItemSizeBytes)),
     allow: flags.allow ?? router.allow,

@@ -174,6 +174,7 @@ function configOf(sections: Sections | undefined, directory: string): ClusterCon
   return {
     name: cluster.name,
     placement: cluster.placement,
+    configVersion: cluster.config_version,
     nodes: nodes.map(({ value }) => nodeOf(value, defaults, cluster.placement)),
     router: routerOf(router, directory),
     users: users.map(({ value }) => value),

@@ -108,6 +108,7 @@ const PREFIXES = `a list of at most ${PREFIXES_MAX} beginnings of keys, each of 
 export const clusterSchema = z.strictObject({
   name: name.default('memring'),
   placement: placement(),
+  config_version: whole(1, 2_147_483_647).default(1),
   open: z.boolean({ error: 'true or false' }).default(false),
 })
 

@@ -83,6 +83,8 @@ export type User = {
 export type ClusterConfig = {
   name: string
   placement: Placement
+  /** Of the list of nodes, as auto discovery tells it: greater whenever that changes. */
+  configVersion: number
   nodes: readonly NodeConfig[]
   router: RouterConfig
   users: readonly User[]

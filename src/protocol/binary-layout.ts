@@ -44,6 +44,14 @@ export const Opcode = {
   saslStep: 0x22,
   gatk: 0x23,
   gatkq: 0x24,
+  configGet: 0x60,
+  configGetq: 0x61,
+  configGetk: 0x62,
+  configGetkq: 0x63,
+  configSet: 0x64,
+  configSetq: 0x65,
+  configDelete: 0x66,
+  configDeleteq: 0x67,
 } as const
 
 export const BinaryStatus = {

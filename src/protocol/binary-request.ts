@@ -76,11 +76,18 @@ add(Opcode.flush, Opcode.flushq, {
 add(Opcode.noop, Opcode.noop, { command: Command.noop })
 add(Opcode.version, Opcode.version, { command: Command.version })
 add(Opcode.stat, Opcode.stat, { command: Command.stats, key: 'optional' })
+add(Opcode.configGet, Opcode.configGetq, { ...keyed, command: Command.config })
+add(Opcode.configGetk, Opcode.configGetkq, { ...keyed, command: Command.config, withKey: true })
 // Unknown where nobody has to log in, but looked at all the same (session/binary-login.ts).
 const { unknown } = Command
 add(Opcode.saslListMechs, Opcode.saslListMechs, { command: unknown })
 add(Opcode.saslAuth, Opcode.saslAuth, { ...joined, command: unknown })
 add(Opcode.saslStep, Opcode.saslStep, { ...joined, command: unknown })
+
+/** Whether an opcode would change what auto discovery tells. */
+export function changesConfig(opcode: number): boolean {
+  return opcode >= Opcode.configSet && opcode <= Opcode.configDeleteq
+}
 
 /** The row of an opcode, or undefined when there is no such command. */
 export function findOpcode(opcode: number): OpcodeRow | undefined {

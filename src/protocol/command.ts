@@ -42,6 +42,7 @@ export const Command = {
   refreshCerts: 33,
   debugTime: 34,
   fence: 35,
+  config: 36,
 } as const
 export type Command = (typeof Command)[keyof typeof Command]
 
@@ -100,6 +101,7 @@ export const commands = [
   },
   { verb: 'debugtime', command: Command.debugTime, class: admin, tokensMin: 1, noreply: true },
   { verb: 'fence', command: Command.fence, class: admin, tokensMin: 1, noreply: false },
+  { verb: 'config', command: Command.config, class: admin, tokensMin: 1, noreply: false },
   { verb: 'quit', command: Command.quit, class: admin, tokensMin: 1, noreply: false },
   { verb: 'mg', command: Command.metaGet, class: meta, tokensMin: 2, noreply: false },
   { verb: 'ms', command: Command.metaSet, class: meta, tokensMin: 3, noreply: false },
@@ -143,6 +145,8 @@ const needs = {
   refresh_certs: Right.admin,
   debugtime: Right.admin,
   fence: Right.admin,
+  // Where there is a cluster to tell of; nothing can be set.
+  config: Right.none,
   quit: Right.none,
   // Flags may ask for more (meta-flags.ts).
   mg: Right.read,

@@ -226,6 +226,19 @@ export class MetaFlags {
     return undefined
   }
 
+  /** There is nothing to say of the item but that it is there. */
+  describeNothing(): void {
+    this.now = 0
+    this.itemExptime = 0
+    this.isBinaryKey = false
+    this.isFetched = false
+    this.isStale = false
+    this.isTokenSent = false
+    this.isCreated = false
+    this.isWon = false
+    this.idleSeconds = 0
+  }
+
   get opaqueAt(): number {
     return OPAQUE_AT
   }

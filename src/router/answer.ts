@@ -75,6 +75,18 @@ export function encodeHit({ request }: Outstanding, bytes: Uint8Array, reply: Re
   return withValue(request, bytes, reply)
 }
 
+/** A hit of the router's own. */
+export function encodeOwnValue(request: Request, value: Uint8Array): Uint8Array {
+  const hit = { clientFlags: 0, casLow: 0, casHigh: 0, valueSize: value.length }
+  const { meta, encoder } = request
+  meta?.describeNothing()
+  encoder.hitHead(scratch, request, hit)
+  const head = written()
+  if (encoder === metaEncoder && !meta!.wantsValue) return head
+  encoder.hitTail(scratch)
+  return new Uint8Array(Buffer.concat([head, value, written()]))
+}
+
 /** A hit as the request's protocol says it, its client flags and cas being in the request. */
 function withValue(request: Request, bytes: Uint8Array, reply: Reply): Uint8Array {
   const { clientFlags, casLow, casHigh } = request

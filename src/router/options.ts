@@ -25,6 +25,8 @@ export type RouterOptions = {
   threads: number
   placement: Placement
   nodes: readonly RouterNode[]
+  /** Of what auto discovery tells; 1 to 2147483647. */
+  configVersion: number
   connectionsPerNode: number
   connectionLimit: number
   backlog: number

@@ -20,7 +20,15 @@ import type { Executor, StatAnswer, ValueSink } from '../session/executor.ts'
 import type { Reply } from '../session/pending-replies.ts'
 import type { Session } from '../session/session.ts'
 import { StagedValue } from '../session/staged-value.ts'
-import { encodeFailure, encodeRefusal, encodeStatus, isRead, isWrite } from './answer.ts'
+import {
+  encodeFailure,
+  encodeOwnValue,
+  encodeRefusal,
+  encodeStatus,
+  isRead,
+  isWrite,
+} from './answer.ts'
+import { type Discovery, isReserved } from './discovery.ts'
 import { Gathering } from './gathering.ts'
 import { NodeLinks, type NodeLinksOptions } from './node-links.ts'
 import { gatheredStats, NodeRows, oneNodesStats } from './node-stats.ts'
@@ -41,6 +49,7 @@ const DRAIN_STEP_MS = 5
 export type RouteExecutorOptions = NodeLinksOptions & {
   ring: Ring
   counts: Float64Array
+  discovery: Discovery
   stats: {
     /** The router's part of `stats` … */
     rows: (nodes: readonly NodeState[]) => Row[]
@@ -103,6 +112,10 @@ export class RouteExecutor implements Executor {
   }
 
   retrieve(session: Session, request: Request): boolean {
+    if (isReserved(request)) {
+      this.#answerReserved(session, request)
+      return true
+    }
     this.#count(Counter.cmdGet)
     return this.#forward(session, request)
   }
@@ -121,9 +134,26 @@ export class RouteExecutor implements Executor {
         request.encoder.status(session.output, request, Status.unknownCommand)
         return
       default:
+        if (isReserved(request)) {
+          this.#answerReserved(session, request)
+          return
+        }
         if (isStorage(request.command)) this.#count(Counter.cmdSet)
         else if (isRead(request.command)) this.#count(Counter.cmdGet)
         this.#forward(session, request)
+    }
+  }
+
+  /** The key that tells of the cluster can be read only. */
+  #answerReserved(session: Session, request: Request): void {
+    const { output } = session
+    if (request.command === Command.metaDebug) {
+      request.encoder.miss(output, request)
+    } else if (isRead(request.command)) {
+      const reply = session.defer()
+      this.#answerSoon(session, reply, encodeOwnValue(request, this.#options.discovery.text()))
+    } else {
+      request.encoder.status(output, request, Status.keyNotAllowed)
     }
   }
 

@@ -24,6 +24,7 @@ import { type SessionServices, Staging, StalledSessions } from '../session/servi
 import { Session } from '../session/session.ts'
 import { LOOK, NodeHealth } from './health.ts'
 import type { RouterOptions } from './options.ts'
+import { Discovery } from './discovery.ts'
 import { RouteExecutor } from './route-executor.ts'
 import { proxyRows, routerRows } from './stats.ts'
 
@@ -74,11 +75,15 @@ export default async function runRouterThread(task: DataTask & RouterExtras): Pr
     startedAt: task.startedAt,
     now: () => clock.seconds(),
   }
+  const hosts = new HostBook(task.hosts)
+  const { configVersion, nodes } = options
+  const discovery = new Discovery(configVersion, nodes, host => hosts.addressOf(host))
   const executor = new RouteExecutor({
     ...options,
     ring: new Ring(task.ring),
     transport,
-    hosts: new HostBook(task.hosts),
+    hosts,
+    discovery,
     nowMs: () => clock.milliseconds(),
     counts,
     stats: {
@@ -105,6 +110,7 @@ export default async function runRouterThread(task: DataTask & RouterExtras): Pr
       if (error !== '') events.emit(EventKind.connectionFailed, index, error)
     },
     output,
+    cluster: discovery,
     authenticator: logins,
     nextTurn: (call: () => void) => transport.atTurnEnd(call),
     later: (call: () => void) => void transport.after(LATER_MS, call),

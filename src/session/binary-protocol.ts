@@ -17,12 +17,18 @@ import {
   readU32,
   readU64,
 } from '../protocol/binary-layout.ts'
-import { findOpcode, hasRightSizes, type OpcodeRow } from '../protocol/binary-request.ts'
+import {
+  changesConfig,
+  findOpcode,
+  hasRightSizes,
+  type OpcodeRow,
+} from '../protocol/binary-request.ts'
 import { Command } from '../protocol/command.ts'
 import { Status } from '../protocol/encoder.ts'
 import { BINARY_BODY_MAX, KEY_MAX } from '../protocol/limits.ts'
 import { Request } from '../protocol/request.ts'
 import { BinaryLogin } from './binary-login.ts'
+import { configPacket } from './config-reply.ts'
 import { IncomingValue } from './incoming-value.ts'
 import type { Session } from './session.ts'
 import { StatPackets } from './stat-packets.ts'
@@ -90,7 +96,7 @@ export class BinaryProtocol {
     const keySize = readU16(bytes, at + 2)
     const extrasSize = bytes[at + 4]!
     const bodySize = readU32(bytes, at + 8)
-    const row = findOpcode(opcode)
+    const row = this.#rowOf(opcode)
     request.reset(row?.command ?? Command.unknown)
     request.opcode = opcode
     request.opaque = readU32(bytes, at + 12)
@@ -108,7 +114,9 @@ export class BinaryProtocol {
       return this.#violation(BinaryStatus.invalid)
     }
     if (row === undefined || row.command === Command.unknown) {
-      putBinary(this.#session.output, request, BinaryStatus.unknownCommand)
+      const isRefused = changesConfig(opcode) && this.#session.services.cluster !== undefined
+      const status = isRefused ? BinaryStatus.authError : BinaryStatus.unknownCommand
+      putBinary(this.#session.output, request, status)
       return this.#swallow(at + BINARY_HEADER_BYTES, bodySize)
     }
     const bodyAt = at + BINARY_HEADER_BYTES
@@ -130,6 +138,13 @@ export class BinaryProtocol {
     if (row.value) return this.#store(bytes, end)
     this.#execute()
     return bodyAt + bodySize
+  }
+
+  /** Auto discovery is for those who have a cluster to tell of. */
+  #rowOf(opcode: number): OpcodeRow | undefined {
+    const row = findOpcode(opcode)
+    const isConfig = row?.command === Command.config
+    return isConfig && this.#session.services.cluster === undefined ? undefined : row
   }
 
   #extras({ command, value }: OpcodeRow, bytes: Uint8Array, at: number, size: number): void {
@@ -168,6 +183,9 @@ export class BinaryProtocol {
         return
       case Command.stats:
         this.#stats()
+        return
+      case Command.config:
+        configPacket(session, request)
         return
       default:
         session.executor.execute(session, request)

@@ -40,6 +40,8 @@ export type SessionServices = {
   itemSizeMax: number
   /** False (`-F`): flush_all is refused before its argument is looked at. */
   flushAllowed: boolean
+  /** What auto discovery tells of the cluster; undefined: nothing, the commands are unknown. */
+  cluster?: { text(): Uint8Array }
   /** Answer to `version`: `x.y.z`, which clients parse. */
   version: Uint8Array
   /** The first byte of a connection was one of Redis' protocol; it gets ERROR like any other. */

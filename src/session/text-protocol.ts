@@ -16,6 +16,7 @@ import { textEncoder, TextLine } from '../protocol/text-encoder.ts'
 import { indexOf, isRetrievalLine, isTooLong, startsWith } from '../protocol/text-line.ts'
 import { NumberReader, Tokens } from '../protocol/text-request.ts'
 import { adminLine } from './admin-line.ts'
+import { configLine } from './config-reply.ts'
 import { IncomingValue } from './incoming-value.ts'
 import { Follows, metaLine } from './meta-line.ts'
 import type { Session } from './session.ts'
@@ -134,6 +135,7 @@ export class TextProtocol {
       default:
         tokens.split(bytes, at, to)
         this.#request.reset(row.command)
+        if (row.command === Command.config) return this.#config(bytes, newline + 1)
         this.#noreply(row, bytes)
         adminLine(this.#session, row, bytes, tokens, this.#request)
         return newline + 1
@@ -287,10 +289,15 @@ export class TextProtocol {
     return valueAt
   }
 
-  #swallow(valueAt: number): number {
-    this.#toSwallow = this.#request.valueSize + 2
+  #swallow(valueAt: number, size = this.#request.valueSize + 2): number {
+    this.#toSwallow = size
     this.#state = State.swallow
     return valueAt
+  }
+
+  #config(bytes: Uint8Array, next: number): number {
+    const size = configLine(this.#session, bytes, tokens)
+    return size > 0 ? this.#swallow(next, size) : next
   }
 
   /** There is no memory for the rest of a value: answered at once, as if it had never begun. */

@@ -48,6 +48,7 @@ export function clusterConfig(nodes: readonly NodeConfig[], users: User[] = []):
   return {
     name: 'test',
     placement: { preset: 'ketama' },
+    configVersion: 1,
     nodes,
     users,
     open: false,

@@ -9,6 +9,7 @@ test('the smallest file gets every default', () => {
   expect(load('nodes:\n  - 127.0.0.1:11311\n')).toEqual({
     name: 'memring',
     placement: { preset: 'ketama' },
+    configVersion: 1,
     open: false,
     users: [],
     nodes: [
@@ -210,6 +211,11 @@ test.each<[string, string, string[]]>([
         'twemproxy, hashring, spymemcached, aws-java, modulo, dalli, pymemcache, mcrouter-ch3, ' +
         'memcached-proxy',
     ],
+  ],
+  [
+    'a version over 31 bits',
+    `config_version: 2147483648\n${NODE}`,
+    ['1:17: config_version: found 2147483648, expected a whole number of 1 to 2147483647'],
   ],
   ['no nodes', 'name: x', ['1:1: nodes: found nothing, expected a list of 1 to 500 nodes']],
   [

@@ -14,6 +14,7 @@ const options: RouterOptions = {
   threads: 3,
   placement: { preset: 'ketama' },
   nodes: [{ name: 'a', label: 'a', host: 'a', port: 1, weight: 1 }],
+  configVersion: 1,
   connectionsPerNode: 1,
   connectionLimit: 500,
   backlog: 10,

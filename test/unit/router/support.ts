@@ -16,6 +16,7 @@ import {
   NodeHealth,
 } from '../../../src/router/health.ts'
 import type { RouterNode } from '../../../src/router/options.ts'
+import { Discovery } from '../../../src/router/discovery.ts'
 import { RouteExecutor } from '../../../src/router/route-executor.ts'
 import type { NodeState, Row } from '../../../src/router/stats.ts'
 import { type Client, FakeStream, makeNode, type TestNode } from '../session/support.ts'
@@ -203,6 +204,7 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
     health.admit(node, 1)
     health.decide(node)
   }
+  const discovery = new Discovery(7, nodes, () => '127.0.0.1')
   const executor = new RouteExecutor({
     ring,
     nodes,
@@ -217,6 +219,7 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
     itemSizeMax: MIB,
     nowMs: () => Date.now(),
     counts: counters.ofThread(0),
+    discovery,
     stats: { rows: rowsOf, proxy: states => [...rowsOf(states), ['proxy', 1]], reset: () => {} },
     health,
     healthSettings: { ...healthDefaults, timeoutMs: SILENCE_MS, ...given.healthSettings },
@@ -232,6 +235,7 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
   })
   const { stagingBytes } = given
   const node = makeNode(stagingBytes === undefined ? { executor } : { executor, stagingBytes })
+  node.services.cluster = discovery
   // What a session wants done later waits for time to go by, as nodes' answers do.
   node.services.later = call => void setTimeout(call, LATER_MS)
   const link = (index: number): Link =>

@@ -87,6 +87,7 @@ const samples: Readonly<Record<(typeof commands)[number]['verb'], (key: string) 
   shutdown: () => 'shutdown\r\n',
   refresh_certs: () => 'refresh_certs\r\n',
   debugtime: () => 'debugtime +5\r\n',
+  config: () => 'config get cluster\r\n',
   fence: () => 'fence 00000000000000aa 1\r\n',
   mg: key => `mg ${key} v\r\n`,
   ms: key => `ms ${key} 9\r\nflush_all\r\n`,
