@@ -1,5 +1,6 @@
 /** The flag table of `memring node`: memcached's names, short and long, and its defaults. */
-import { Command, type CommanderError } from 'commander'
+import { hostname } from 'node:os'
+import { Command, type CommanderError, Option } from 'commander'
 import { LOGIN_WAIT_MS } from '../auth/slow-down.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import type { IoChoice } from '../net/io.ts'
@@ -57,6 +58,7 @@ export type NodeFlags = {
   loginWait: number
   extended: ExtendedOptions
   supervised?: true
+  nodeName: string
 }
 
 const EXAMPLES = `
@@ -172,6 +174,12 @@ export function nodeFlags(): Command {
       wholeNumber(0, 60_000),
       LOGIN_WAIT_MS,
     )
+    .addOption(
+      new Option('--node-name <name>', 'its label on a ring that finds nodes by address')
+        .default(hostname(), 'the host name')
+        .env('MEMRING_NODE_NAME')
+        .argParser(parseName),
+    )
     .option('--supervised', 'configured and watched by "memring up"')
     .version(`memring ${VERSION} (memcached ${COMPATIBLE_VERSION} protocol)`, '-V, --version')
     .addHelpText('after', EXAMPLES)
@@ -191,6 +199,14 @@ function exitCodeOf({ exitCode, code }: CommanderError): number {
 
 function refusal(said: string): { said: string; exitCode: number } {
   return { said, exitCode: 1 }
+}
+
+const NODE_NAME = /^[A-Za-z0-9._:-]{1,250}$/
+
+function parseName(text: string): string {
+  if (NODE_NAME.test(text)) return text
+  const expected = '1 to 250 letters, digits, ".", ":", "_" or "-"'
+  throw new FlagError(`Cannot use the name ${JSON.stringify(text)}: expected ${expected}`, EX_USAGE)
 }
 
 function parsePort(text: string): number {

@@ -38,7 +38,7 @@ async function runNode(flags: NodeFlags, command: Command): Promise<void> {
     return
   }
   if (flags.user !== undefined) becomeUser(flags.user, command)
-  let name = 'node'
+  let name = flags.nodeName
   let { accounts } = options
   if (flags.supervised) {
     const configured = await configureBySupervisor()

@@ -10,7 +10,7 @@ import { type ExtendedOptions, extendedDefaults } from './extended-options.ts'
 export type BindingProtocol = 'auto' | 'ascii' | 'binary'
 
 export type NodeOptions = {
-  /** Who this node is in the log. */
+  /** Who this node is: in the log, and to routers that find nodes by their addresses alone. */
   name: string
   /** Addresses to listen on; port 0 = chosen by the kernel. */
   listen: readonly { host: string; port: number; mode?: number; secure?: Secure | undefined }[]

@@ -17,6 +17,7 @@ export function settingRows(facts: NodeFacts, switches: Switches): Row[] {
     ...lruRows(options, switches),
     ...restRows(options, switches),
     ['memring_version', VERSION],
+    ['memring_node_name', options.name],
     ['memring_region', options.region],
     ['memring_io', options.io],
   ]

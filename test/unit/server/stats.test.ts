@@ -22,7 +22,7 @@ const generalNames = `
   .trim()
   .split(/\s+/)
 
-/** All that memcached has without its optional parts, in its order, and two more. */
+/** All that memcached has without its optional parts, in its order, and what is ours. */
 const settingNames = `
   maxbytes maxconns tcpport udpport inter verbosity oldest evictions domain_socket umask
   shutdown_command growth_factor chunk_size num_threads num_threads_per_udp stat_key_prefix
@@ -33,7 +33,7 @@ const settingNames = `
   lru_maintainer_thread lru_segmented hot_lru_pct warm_lru_pct hot_max_factor warm_max_factor
   temp_lru temporary_ttl idle_timeout watcher_logbuf_size worker_logbuf_size read_buf_mem_limit
   track_sizes inline_ascii_response ssl_enabled num_napi_ids memory_file client_flags_size
-  memring_version memring_region memring_io`
+  memring_version memring_node_name memring_region memring_io`
   .trim()
   .split(/\s+/)
 
