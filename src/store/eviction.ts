@@ -117,7 +117,7 @@ export class Eviction {
     if (target === 0) return
     this.#hash.of(key, keyAt, keySize)
     const at = this.#store.index.lockFor(this.#hash)
-    const slot = this.#store.index.find(at, this.#hash, key, keyAt, keySize)
+    const slot = this.#store.index.find(at, this.#hash)
     const isSame = slot !== NO_SLOT && this.#store.index.location(slot) === item
     const isMovable = isSame && items.sizeWords(item) === size && !items.isLarge(item)
     // Flushed meanwhile, it would come back to life in a segment that was not.

@@ -19,7 +19,6 @@
  * Whoever has locked the bucket of a key looks at N again: it may have been split meanwhile.
  */
 import { assert } from '../base/assert.ts'
-import { equalBytes } from '../base/bytes.ts'
 import type { KeyHash } from './hash.ts'
 import type { Items } from './items.ts'
 import { BUCKET_BYTES, type Layout, SuperWord } from './layout.ts'
@@ -54,7 +53,11 @@ export class HashIndex {
   readonly #locks: Locks
   readonly #layout: Layout
   readonly #perSegment: number
-  /** Of no use, but without it the compiler would leave the reads of `fetch` out. */
+  readonly #perSegmentBits: number
+  readonly #directoryWord: number
+  readonly #segmentsWord: number
+  readonly #segmentWords: number
+  /** Of no use, but without it the compiler would leave such reads out. */
   fetched = 0
   /** Slots of a chain that is being split: two words each. */
   readonly #scratch = new Uint32Array((CHAIN_MAX + 1) * SLOTS * 2)
@@ -66,6 +69,10 @@ export class HashIndex {
     this.#locks = locks
     this.#layout = layout
     this.#perSegment = layout.bucketsPerSegment
+    this.#perSegmentBits = Math.log2(layout.bucketsPerSegment)
+    this.#directoryWord = layout.directoryWord
+    this.#segmentsWord = layout.segmentsWord
+    this.#segmentWords = layout.segmentWords
     this.overflow = new OverflowBuckets(region, locks, layout)
   }
 
@@ -100,8 +107,8 @@ export class HashIndex {
   }
 
   bucketAt(index: number): number {
-    const segment = this.#words[this.#layout.directoryWord + Math.floor(index / this.#perSegment)]!
-    const first = this.#layout.segmentsWord + (segment - 1) * this.#layout.segmentWords
+    const segment = this.#words[this.#directoryWord + (index >>> this.#perSegmentBits)]!
+    const first = this.#segmentsWord + (segment - 1) * this.#segmentWords
     return first + (index & (this.#perSegment - 1)) * BUCKET_WORDS
   }
 
@@ -143,16 +150,15 @@ export class HashIndex {
     return Atomics.load(this.#words, bucket + LOCK) !== 0
   }
 
-  /** The slot (a word) that links a key, or NO_SLOT. Caller holds the bucket's lock. */
-  find(bucket: number, hash: KeyHash, key: Uint8Array, keyAt: number, keySize: number): number {
+  /** The slot (a word) that links the key hashed, or NO_SLOT. Caller holds the bucket's lock. */
+  find(bucket: number, hash: KeyHash): number {
     const words = this.#words
     const tag = hash.tag >>> TAG_SHIFT
     for (let at = bucket; at !== 0; at = this.#next(at)) {
       for (let slot = at; slot < at + SLOTS * 2; slot += 2) {
         if (words[slot]! >>> TAG_SHIFT !== tag) continue
         const item = this.location(slot)
-        if (item === 0 || this.#items.keySize(item) !== keySize) continue
-        if (equalBytes(this.#bytes, this.#items.keyAt(item), key, keyAt, keySize)) return slot
+        if (item !== 0 && this.#items.hasKey(item, hash)) return slot
       }
     }
     return NO_SLOT
@@ -170,6 +176,11 @@ export class HashIndex {
       if (overflow !== 0) sum ^= this.#words[overflow]!
     }
     this.fetched = sum
+  }
+
+  /** Reads two words for no other end than to have their lines in the cache. */
+  touch(word: number, other: number): void {
+    if (other < this.#words.length) this.fetched = this.#words[word]! ^ this.#words[other]!
   }
 
   /** The slot that links exactly this item, or NO_SLOT. Caller holds the bucket's lock. */

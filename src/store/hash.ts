@@ -5,6 +5,9 @@
  */
 import { SuperWord } from './layout.ts'
 
+/** A key's size is eight bits of an item's header (items.ts). */
+const KEY_WORDS_MAX = 256 / 4
+
 export class KeyHash {
   readonly #k0: number
   readonly #k1: number
@@ -14,6 +17,9 @@ export class KeyHash {
   bucket = 0
   /** Chooses the tag; unsigned 32 bits, independent of `bucket`. */
   tag = 0
+  /** The key that was hashed last, as items have theirs: what is behind its end is 0. */
+  readonly keyWords = new Uint32Array(KEY_WORDS_MAX)
+  keySize = 0
 
   constructor(k0: number, k1: number, k2: number, k3: number) {
     this.#k0 = k0 | 0
@@ -22,25 +28,27 @@ export class KeyHash {
     this.#k3 = k3 | 0
   }
 
-  /** Leaves its result in `bucket` and `tag`. */
+  /** Leaves its result in `bucket` and `tag`, and the key itself in `keyWords`. */
   of(bytes: Uint8Array, at: number, length: number): void {
+    const { keyWords } = this
+    const whole = length >> 2
+    for (let word = 0, i = at; word < whole; word += 1, i += 4) {
+      keyWords[word] =
+        bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)
+    }
+    const last = lastBytes(bytes, at + whole * 4, length & 3)
+    keyWords[whole] = last
     let v0 = this.#k0
     let v1 = this.#k1 ^ 0xee
     let v2 = this.#k2 ^ 0x6c796765
     let v3 = this.#k3 ^ 0x74656462
-    const whole = at + length - (length & 3)
-    let i = at
-    // One round a word, then the last word with the length, then three rounds.
-    for (let rounds = (length >> 2) + 4; rounds > 0; rounds -= 1) {
+    // One round a word, the last one with the length in it, then three.
+    const rounds = whole + 4
+    for (let word = 0; word < rounds; word += 1) {
       let m = 0
-      if (i < whole) {
-        m = bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)
-        i += 4
-      } else if (rounds === 4) {
-        m = lastWord(bytes, whole, length)
-      } else if (rounds === 3) {
-        v2 ^= 0xee
-      }
+      if (word < whole) m = keyWords[word]!
+      else if (word === whole) m = last | (length << 24)
+      else if (word === whole + 1) v2 ^= 0xee
       v3 ^= m
       v0 = (v0 + v1) | 0
       v1 = (v1 << 5) | (v1 >>> 27)
@@ -58,17 +66,17 @@ export class KeyHash {
       v2 = (v2 << 16) | (v2 >>> 16)
       v0 ^= m
     }
+    this.keySize = length
     this.bucket = (v1 ^ v3) >>> 0
     this.tag = (v0 ^ v2) >>> 0
   }
 }
 
-function lastWord(bytes: Uint8Array, at: number, length: number): number {
-  let word = length << 24
-  const rest = length & 3
-  if (rest > 2) word |= bytes[at + 2]! << 16
-  if (rest > 1) word |= bytes[at + 1]! << 8
-  if (rest > 0) word |= bytes[at]!
+function lastBytes(bytes: Uint8Array, at: number, count: number): number {
+  let word = 0
+  if (count > 2) word |= bytes[at + 2]! << 16
+  if (count > 1) word |= bytes[at + 1]! << 8
+  if (count > 0) word |= bytes[at]!
   return word
 }
 

@@ -14,6 +14,7 @@
  */
 import { assert } from '../base/assert.ts'
 import { CAS_BYTES, INLINE_VALUE_MAX, itemSize } from '../base/item-size.ts'
+import type { KeyHash } from './hash.ts'
 
 const EXPTIME = 0
 const LAST_ACCESS = 1
@@ -184,9 +185,31 @@ export class Items {
 
   /** Byte offset of the key. */
   keyAt(item: number): number {
-    const state = this.#words[item + PACKED]! >>> STATE_SHIFT
-    const extra = (state & ItemState.flags) + ((state & ItemState.large) >> 1)
-    return (item + this.#headerWords + extra) * 4
+    return (item + this.#shapeWords(this.#words[item + PACKED]! >>> STATE_SHIFT)) * 4
+  }
+
+  /** Whether an item's key is what was hashed last. */
+  hasKey(item: number, { keySize, keyWords }: KeyHash): boolean {
+    const words = this.#words
+    const packed = words[item + PACKED]!
+    if (((packed >>> VALUE_BITS) & KEY_MASK) !== keySize) return false
+    const at = item + this.#shapeWords(packed >>> STATE_SHIFT)
+    const whole = keySize >> 2
+    for (let i = 0; i < whole; i += 1) if (words[at + i] !== keyWords[i]) return false
+    const rest = keySize & 3
+    return rest === 0 || (words[at + whole]! & (2 ** (8 * rest) - 1)) === keyWords[whole]
+  }
+
+  /** Behind the header, before the value: up to three bytes of the value's are written over. */
+  writeKey(item: number, { keySize, keyWords }: KeyHash): void {
+    const at = item + this.#shapeWords(this.#words[item + PACKED]! >>> STATE_SHIFT)
+    const count = (keySize + 3) >> 2
+    for (let i = 0; i < count; i += 1) this.#words[at + i] = keyWords[i]!
+  }
+
+  /** Words before the key. */
+  #shapeWords(state: number): number {
+    return this.#headerWords + (state & ItemState.flags) + ((state & ItemState.large) >> 1)
   }
 
   /** Byte offset of the value's first byte. */
@@ -216,9 +239,10 @@ export class Items {
 }
 
 // Invariants
+assert(new Uint8Array(Uint32Array.of(1).buffer)[0] === 1, 'keys are read as words here')
 assert(HEADER_WORDS * 4 === 20, 'the header is the 20 bytes that the density target counts on')
 assert(HEADER_WORDS - HEADER_WORDS_WITHOUT_CAS === 2, 'a cas is two words')
 assert(INLINE_VALUE_MAX <= VALUE_MASK, 'an inline value size fits its field')
 assert(STATE_SHIFT + 9 === 32, 'the three fields tile the packed word')
 assert(ItemState.binaryKey < 2 ** 9, 'the state bits fit their field')
-assert(ItemState.flags === 1 && ItemState.large === 2, 'keyAt turns these bits into word counts')
+assert(ItemState.flags === 1 && ItemState.large === 2, '#shapeWords turns these bits into counts')

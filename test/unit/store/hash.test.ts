@@ -174,3 +174,18 @@ describe('quality', () => {
     expect(same).toBeLessThan(40)
   })
 })
+
+test('a hash has its key in words, with nothing behind its end', () => {
+  const hash = new KeyHash(1, 2, 3, 4)
+  const bytes = Uint8Array.from({ length: 300 }, (_, i) => 255 - (i % 200))
+  for (const size of [250, 1, 2, 3, 4, 5, 16, 247, 248, 249, 250]) {
+    for (const at of [0, 1, 7]) {
+      hash.of(bytes, at, size)
+      const padded = Buffer.alloc(Math.ceil(size / 4) * 4)
+      padded.set(bytes.subarray(at, at + size))
+      const words = Array.from({ length: padded.length / 4 }, (_, i) => padded.readUInt32LE(i * 4))
+      expect(hash.keySize).toBe(size)
+      expect([...hash.keyWords.subarray(0, words.length)]).toEqual(words)
+    }
+  }
+})
