@@ -9,7 +9,6 @@ const commands = {
   user: async () => (await import('./user.ts')).userCommand(),
   check: async () => (await import('./check.ts')).checkCommand(),
   ring: async () => (await import('./ring.ts')).ringCommand(),
-  import: async () => (await import('./import.ts')).importCommand(),
   sim: async () => (await import('./sim.ts')).simCommand(),
 }
 

@@ -17,9 +17,10 @@ const MEMORY_MB_MAX = 1 << 20
 const MS_MAX = 600_000
 
 const name = word(/^[A-Za-z0-9._-]{1,64}$/, '1 to 64 letters, digits, ".", "_" or "-"')
-/** What a node may be called. */
-export const NODE_NAME = /^[A-Za-z0-9._:/-]{1,250}$/
-const nodeName = word(NODE_NAME, '1 to 250 letters, digits, ".", ":", "/", "_" or "-"')
+const nodeName = word(
+  /^[A-Za-z0-9._:/-]{1,250}$/,
+  '1 to 250 letters, digits, ".", ":", "/", "_" or "-"',
+)
 const userName = word(/^[!-9;-~]{1,250}$/, '1 to 250 printable characters without space or ":"')
 
 const address = z

@@ -12,7 +12,7 @@ const SHOWN_MAX = 100
 const VALUE_CHARACTERS_MAX = 60
 
 /** What people call the file. */
-export type FileKind = 'cluster file' | 'users file' | 'configuration'
+export type FileKind = 'cluster file' | 'users file'
 
 export class ClusterFileError extends Error {
   override name = 'ClusterFileError'

@@ -241,12 +241,11 @@ export class StoreExecutor implements Executor {
 
   #pinned(item: number): ValueSource | undefined {
     const { items, large, largeSegments } = this.#store
-    const head = large.headOf(item)
-    if (!largeSegments.pin(head)) return undefined
+    if (!largeSegments.pin(item)) return undefined
     return {
       size: items.valueSize(item),
-      read: (position, target, at, length) => large.read(head, position, target, at, length),
-      close: () => largeSegments.unpin(head),
+      read: (position, target, at, length) => large.read(item, position, target, at, length),
+      close: () => largeSegments.unpin(item),
     }
   }
 

@@ -26,7 +26,7 @@ const mayFollow: Readonly<Record<number, readonly number[]>> = {
   [open]: [free],
   [queued]: [open, evicting, reclaiming, large],
   [evicting]: [queued],
-  [abandoned]: [evicting, reclaiming],
+  [abandoned]: [evicting, reclaiming, queued, body],
   [large]: [free, evicting],
   [body]: [free],
   [index]: [free],
@@ -108,7 +108,7 @@ function watchLocks({ locks }: Store, words: Uint32Array, owner: number): Held {
 }
 
 function watchItems(store: Store, words: Uint32Array, held: Held): void {
-  const { index: hashIndex, items, largeSegments, segments } = store
+  const { index: hashIndex, items, largeSegments, runs, segments } = store
   const hash = seededHash(words)
   const holdsKey = (item: number): void => {
     hash.of(store.bytes, items.keyAt(item), items.keySize(item))
@@ -118,7 +118,9 @@ function watchItems(store: Store, words: Uint32Array, held: Held): void {
   before(items, ['setCas', 'setExptime', 'markRead', 'markUsed', 'clearFetched'], holdsKey)
   before(items, ['mark', 'unmark'], holdsKey)
   before(segments, ['addLive', 'removeLive'], holdsKey)
-  before(largeSegments, ['queue', 'pin', 'unlink'], head => holdsKey(segments.firstWord(head)))
+  before(largeSegments, ['queue'], head => holdsKey(segments.firstWord(head!)))
+  before(largeSegments, ['pin', 'unlink'], holdsKey)
+  before(runs, ['addLive'], holdsKey)
 }
 
 function watchIndex({ index: hashIndex }: Store, held: Held): void {
@@ -134,13 +136,13 @@ function watchIndex({ index: hashIndex }: Store, held: Held): void {
 }
 
 function watchSegments(store: Store, held: Held): void {
-  const { largeSegments, segments } = store
+  const { largeSegments, runs, segments } = store
   const { lists, supply } = segments
   const holdsSegments = (segment: number): void => {
     const isHeld = held.has(SuperWord.segmentLock)
     assert(isHeld, `segment ${segment} is changed by who does not hold the segment lock`)
   }
-  before(lists, ['assign', 'enqueue', 'unqueue', 'pushFree', 'popFree'], holdsSegments)
+  before(lists, ['assign', 'enqueue', 'unqueue', 'pushFree', 'popFree', 'sealRun'], holdsSegments)
   before(supply, ['growLocked'], holdsSegments)
   before(lists, ['setState'], (segment, state) => {
     holdsSegments(segment)
@@ -164,5 +166,6 @@ function watchSegments(store: Store, held: Held): void {
   before(segments, ['reserve', 'openNext', 'takeOldest', 'takeMore', 'takeForIndex'], holdsNoBucket)
   before(segments, ['startReclaiming', 'freeDead', 'sealOpen', 'putBack'], holdsNoBucket)
   before(largeSegments, ['promise', 'take'], holdsNoBucket)
+  before(runs, ['reserve'], holdsNoBucket)
   before(supply, ['takeAway'], holdsNoBucket)
 }

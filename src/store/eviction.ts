@@ -22,6 +22,7 @@ import { NO_SLOT } from './hash-index.ts'
 import type { KeyHash } from './hash.ts'
 import { RESERVE_SEGMENTS } from './layout.ts'
 import type { EvictionOptions } from './put.ts'
+import { Relocation } from './relocation.ts'
 import { SegmentWalk } from './segment-walk.ts'
 import { NO_SEGMENT } from './segments.ts'
 import type { Store } from './store.ts'
@@ -39,6 +40,7 @@ export class Eviction {
   readonly #evict: boolean
   readonly #settings: EvictionSettings
   readonly #walk: SegmentWalk
+  readonly #relocation: Relocation
   /** What the main part's items have to be worth: log2 of frequency + 1 over size in words. */
   #measure = MEASURE_MIN
   /** Segments emptied since one was gained. */
@@ -52,6 +54,7 @@ export class Eviction {
     this.#store = store
     this.#hash = hash
     this.#walk = new SegmentWalk(store, hash)
+    this.#relocation = new Relocation(store, hash)
     this.#evict = options.evict
     this.#settings = { ...evictionDefaults, ...options.eviction }
   }
@@ -67,11 +70,12 @@ export class Eviction {
   /**
    * With every put: empties one segment when few are free, so that the put that needs the next
    * one finds it. What one put has to wait for is one segment's work, not that of all it takes
-   * to gain one.
+   * to gain one. `more`: segments that will be needed at once.
    */
-  workAhead(): void {
+  workAhead(more = 0): void {
     const { freeCount, supply } = this.#store.segments
-    if (freeCount >= RESERVE_SEGMENTS + this.#settings.aheadSegments || !this.#evict) return
+    const wanted = RESERVE_SEGMENTS + this.#settings.aheadSegments + more
+    if (freeCount >= wanted || !this.#evict) return
     if (supply.inHand >= supply.wanted) this.#evictSome()
   }
 
@@ -80,12 +84,23 @@ export class Eviction {
    * emptied in vain whole ones go: what it takes is bounded, for such values need many.
    */
   large(last: number): number {
+    return this.#byForce(() => this.#store.largeSegments.take(last), NO_SEGMENT)
+  }
+
+  /** Room for an item in a chain's run, as `Runs.reserve`, or 0. */
+  roomInRun(size: number, chain: number): number {
+    return this.#byForce(() => this.#store.runs.reserve(size, chain, RESERVE_SEGMENTS), 0)
+  }
+
+  #byForce(take: () => number, nothing: number): number {
     for (let vain = 0; ; vain += 1) {
-      const segment = this.#store.largeSegments.take(last)
-      if (segment !== NO_SEGMENT) return segment
-      if (vain === LARGE_PATIENCE) this.#isMainsTurn = true
-      if (vain >= LARGE_PATIENCE) this.#inVain = Math.max(this.#inVain, this.#settings.patience)
-      if (!this.#makeRoom()) return NO_SEGMENT
+      const taken = take()
+      if (taken !== nothing) return taken
+      if (vain >= LARGE_PATIENCE) {
+        this.#isMainsTurn = true
+        this.#inVain = Math.max(this.#inVain, this.#settings.patience)
+      }
+      if (!this.#makeRoom()) return nothing
     }
   }
 
@@ -122,7 +137,7 @@ export class Eviction {
     const isMovable = isSame && items.sizeWords(item) === size && !items.isLarge(item)
     // Flushed meanwhile, it would come back to life in a segment that was not.
     if (isMovable && !this.#store.isDead(item)) {
-      this.#moveLocked(slot, item, target, size)
+      this.#relocation.moveLocked(slot, item, target, size)
     } else {
       items.writeDead(target, size)
     }
@@ -200,17 +215,31 @@ export class Eviction {
       this.#settleLarge(segment)
       return true
     }
-    this.#walk.eachItem(segment, item => {
-      const isWanted = items.isFetched(item) && this.#isAlive(item)
-      if (!isWanted || !this.#relocate(item, this.#mainChain(item))) this.#drop(item)
+    const chain = segments.lists.chainOf(segment)
+    const isSparse = this.#isSparseRun(segment)
+    this.#handOver(segment, item => {
+      const isFetched = items.isFetched(item)
+      const isWanted = (isFetched || isSparse) && this.#isAlive(item)
+      const target = isFetched ? this.#mainChain(item) : chain
+      if (!isWanted || !this.#relocation.move(item, target)) this.#drop(item)
     })
-    segments.finishEvicting(segment)
     return true
   }
 
   #mainChain(item: number): number {
     const { items, ttlBuckets } = this.#store
     return ttlBuckets.chainOf(Part.main, items.exptime(item), this.#store.now)
+  }
+
+  /**
+   * A run that is mostly holes, because what was in it has been replaced or deleted, makes room
+   * without anything being dropped: one value that stays would keep all of it. Not without end: a
+   * run may be so short that its copy takes as much.
+   */
+  #isSparseRun(segment: number): boolean {
+    const { runs } = this.#store
+    if (!runs.isRun(segment) || this.#inVain >= LARGE_PATIENCE) return false
+    return 2 * runs.liveWords(segment) <= runs.usedWords(segment)
   }
 
   /** @param all keeps nothing. */
@@ -227,29 +256,30 @@ export class Eviction {
 
   /** Moves what is worth it to the young end of the segment's chain, drops the rest. */
   #sift(segment: number): void {
-    const { items, layout, segments } = this.#store
+    const { items, layout, runs, segments } = this.#store
     const chain = segments.lists.chainOf(segment)
+    const all = layout.segmentWords * runs.segmentCount(segment)
+    const least = this.#isSparseRun(segment) ? -Infinity : this.#measure
     let kept = 0
-    this.#walk.eachItem(segment, item => {
-      if (!this.#isWorthIt(item)) return
-      if (this.#relocate(item, chain)) kept += items.sizeWords(item)
+    this.#handOver(segment, item => {
+      if (!this.#isWorthIt(item, least)) return
+      if (this.#relocation.move(item, chain)) kept += items.allWords(item)
       else this.#drop(item)
     })
-    segments.finishEvicting(segment)
     const { keptShare, measureStep } = this.#settings
-    const measure = this.#measure + measureStep * (kept / layout.segmentWords - keptShare)
+    const measure = this.#measure + measureStep * (kept / all - keptShare)
     this.#measure = Math.min(MEASURE_MAX, Math.max(MEASURE_MIN, measure))
   }
 
   /** Whether an item may stay; else it is dropped, if it is linked at all. */
-  #isWorthIt(item: number): boolean {
+  #isWorthIt(item: number, least: number): boolean {
     const { index, items } = this.#store
     const bucket = this.#lock(item)
     const slot = index.findItem(bucket, item)
     let isWorthIt = false
     if (slot !== NO_SLOT) {
-      const worth = Math.log2((index.frequency(slot) + 1) / items.sizeWords(item))
-      isWorthIt = worth >= this.#measure
+      const worth = Math.log2((index.frequency(slot) + 1) / items.allWords(item))
+      isWorthIt = worth >= least
       if (!isWorthIt) this.#store.drop(bucket, slot)
     }
     index.unlock(bucket)
@@ -294,7 +324,17 @@ export class Eviction {
       largeSegments.finishEvicting(segment)
       return
     }
-    this.#walk.eachItem(segment, item => this.#drop(item))
+    this.#handOver(segment, item => this.#drop(item))
+  }
+
+  /** Frees a segment, or a run, whose items `visit` moves or drops. */
+  #handOver(segment: number, visit: (item: number) => void): void {
+    const { runs, segments } = this.#store
+    if (runs.isRun(segment)) {
+      runs.empty(segment, visit)
+      return
+    }
+    this.#walk.eachItem(segment, visit)
     segments.finishEvicting(segment)
   }
 
@@ -319,7 +359,7 @@ export class Eviction {
     let isStuck = false
     this.#walk.eachItem(segment, item => {
       if (!this.#isAlive(item)) this.#drop(item)
-      else if (!isStuck) isStuck = !this.#relocate(item, chain)
+      else if (!isStuck) isStuck = !this.#relocation.move(item, chain)
     })
     if (isStuck) segments.putBack(segment)
     else segments.finishEvicting(segment)
@@ -347,49 +387,5 @@ export class Eviction {
     const slot = index.findItem(bucket, item)
     if (slot !== NO_SLOT) this.#store.drop(bucket, slot)
     index.unlock(bucket)
-  }
-
-  /**
-   * Copies an item of a segment that is being emptied to a chain's open segment, if it still serves
-   * anybody. False: there is no room.
-   */
-  #relocate(item: number, chain: number): boolean {
-    const { index, items, segments } = this.#store
-    const size = items.sizeWords(item)
-    const target = this.#reserve(size, chain)
-    if (target === 0) return false
-    const bucket = this.#lock(item)
-    const slot = index.findItem(bucket, item)
-    if (slot !== NO_SLOT && !this.#store.isDead(item)) {
-      this.#moveLocked(slot, item, target, size)
-      items.clearFetched(target)
-      index.setFrequency(slot, index.frequency(slot) >>> 1)
-    } else {
-      if (slot !== NO_SLOT) this.#store.drop(bucket, slot)
-      items.writeDead(target, size)
-    }
-    index.unlock(bucket)
-    segments.leave(target)
-    return true
-  }
-
-  /** Room for a copy, from the reserve if need be; 0 when there is none. */
-  #reserve(size: number, chain: number): number {
-    const { segments } = this.#store
-    for (;;) {
-      const target = segments.reserve(size, chain)
-      if (target !== 0) return target
-      if (!segments.openNext(size, chain, 0)) return 0
-    }
-  }
-
-  /** Caller holds the item's bucket lock. */
-  #moveLocked(slot: number, item: number, target: number, size: number): void {
-    const { bytes, index, items, segments } = this.#store
-    bytes.copyWithin(target * 4, item * 4, (item + size) * 4)
-    index.move(slot, target)
-    segments.addLive(target, size)
-    segments.noteExptime(target, items.exptime(target))
-    segments.removeLive(item, size)
   }
 }

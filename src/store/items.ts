@@ -90,6 +90,17 @@ export class Items {
     if (large) words[next] = shape.valueSize
   }
 
+  /** Words that a large item takes. */
+  largeWords(keySize: number, valueSize: number, clientFlags: number): number {
+    return this.inlineWords(keySize, valueSize, clientFlags) + 1
+  }
+
+  /** As `writeDead`, in a run. */
+  writeDeadLarge(item: number, size: number): void {
+    this.#words[item + PACKED] = ItemState.large << STATE_SHIFT
+    this.#words[item + this.#headerWords] = (size - this.#headerWords - 1) * 4
+  }
+
   /** A header for room that was reserved and is not used: walks go over it. `size`: words. */
   writeDead(item: number, size: number): void {
     const payload = (size - this.#headerWords) * 4
@@ -227,6 +238,11 @@ export class Items {
   memcachedBytes(item: number): number {
     const size = itemSize(this.keySize(item), this.valueSize(item), this.clientFlags(item))
     return this.hasCas ? size : size - CAS_BYTES
+  }
+
+  /** Words of any item, its value included. */
+  allWords(item: number): number {
+    return this.isLarge(item) ? Math.ceil(this.countedBytes(item) / 4) : this.sizeWords(item)
   }
 
   /** Words of an inline item. */

@@ -8,20 +8,27 @@
  */
 import { type Layout, RESERVE_SEGMENTS, SuperWord } from './layout.ts'
 import type { Locks } from './locks.ts'
-import { MetaWord, NO_SEGMENT, type SegmentLists, SegmentState } from './segment-lists.ts'
+import type { Runs } from './runs.ts'
+import { MetaWord, NO_SEGMENT, type SegmentLists, SegmentState, UNLINKED } from './segment-lists.ts'
 import type { Segments } from './segments.ts'
 
 const { live: LIVE, body: BODY, pins: PINS } = MetaWord
-const UNLINKED = 2 ** 31
 
 export class LargeSegments {
   readonly #words: Uint32Array
   readonly #locks: Locks
   readonly #segments: Segments
   readonly #lists: SegmentLists
+  readonly #runs: Runs
   readonly #bucketsPerSegment: number
 
-  constructor(words: Uint32Array, locks: Locks, segments: Segments, layout: Layout) {
+  constructor(
+    words: Uint32Array,
+    locks: Locks,
+    { segments, runs }: { segments: Segments; runs: Runs },
+    layout: Layout,
+  ) {
+    this.#runs = runs
     this.#words = words
     this.#bucketsPerSegment = layout.bucketsPerSegment
     this.#locks = locks
@@ -111,27 +118,40 @@ export class LargeSegments {
    * segments that readers hold (one reader alone may always). Caller holds the item's bucket lock,
    * and calls `unpin` later without it.
    */
-  pin(head: number): boolean {
-    const size = this.#length(head)
+  pin(item: number): boolean {
+    const size = this.#sizeOf(item)
     const before = Atomics.add(this.#words, SuperWord.pinnedCount, size)
     if (before > 0 && before + size > this.#words[SuperWord.inHandCount]! / 4) {
       Atomics.sub(this.#words, SuperWord.pinnedCount, size)
       return false
     }
-    Atomics.add(this.#words, this.#lists.meta(head) + PINS, 1)
+    if (this.#runs.headOf(item) !== NO_SEGMENT) this.#runs.pin(item)
+    else Atomics.add(this.#words, this.#lists.meta(this.#segments.segmentOf(item)) + PINS, 1)
     return true
   }
 
-  unpin(head: number): void {
-    Atomics.sub(this.#words, SuperWord.pinnedCount, this.#length(head))
-    const before = Atomics.sub(this.#words, this.#lists.meta(head) + PINS, 1)
-    if (before === UNLINKED + 1) this.#release(head)
+  unpin(item: number): void {
+    Atomics.sub(this.#words, SuperWord.pinnedCount, this.#sizeOf(item))
+    const head = this.#segments.segmentOf(item)
+    if (this.#runs.headOf(item) !== NO_SEGMENT) this.#runs.unpin(item)
+    else if (this.#lists.unpinOne(head)) this.#release(head)
   }
 
   /** The item is no longer linked: its last reader frees it. Caller holds its bucket lock. */
-  unlink(head: number): void {
+  unlink(item: number): void {
+    if (this.#runs.headOf(item) !== NO_SEGMENT) {
+      this.#runs.removeLive(item)
+      return
+    }
+    const head = this.#segments.segmentOf(item)
     const before = Atomics.or(this.#words, this.#lists.meta(head) + PINS, UNLINKED)
     if (before === 0) this.#release(head)
+  }
+
+  /** As Segments.noteExptime, of any item: on the segment that stands in a chain. */
+  noteExptime(item: number, exptime: number): void {
+    const run = this.#runs.headOf(item)
+    this.#segments.noteExptime(run === NO_SEGMENT ? item : this.#segments.firstWord(run), exptime)
   }
 
   /** The evictor has unlinked a value, or found it unlinked: its last reader frees it. */
@@ -192,6 +212,12 @@ export class LargeSegments {
     for (let segment = head; segment !== NO_SEGMENT; segment = this.next(segment)) {
       this.#lists.assign(segment, chain)
     }
+  }
+
+  /** Segments that are kept while an item is read. */
+  #sizeOf(item: number): number {
+    if (this.#runs.headOf(item) !== NO_SEGMENT) return this.#runs.spanOf(item)
+    return this.#length(this.#segments.segmentOf(item))
   }
 
   #length(head: number): number {

@@ -25,12 +25,11 @@ export class LargeValues {
 
   constructor(
     bytes: Uint8Array,
-    items: Items,
-    segments: Segments,
-    large: LargeSegments,
+    parts: { items: Items; segments: Segments; largeSegments: LargeSegments },
     layout: Layout,
   ) {
-    this.#large = large
+    const { items, segments, largeSegments } = parts
+    this.#large = largeSegments
     this.#bytes = bytes
     this.#items = items
     this.#segments = segments
@@ -42,28 +41,51 @@ export class LargeValues {
     return Math.ceil((PREFIX_BYTES_MAX + keySize + valueSize) / this.#segmentBytes)
   }
 
-  headOf(item: number): number {
-    return this.#segments.segmentOf(item)
+  /** Copies `length` bytes from `position` of an item's value. Caller has it pinned. */
+  read(item: number, position: number, target: Uint8Array, at: number, length: number): void {
+    this.#eachSpan(
+      this.#items.valueAt(item) - item * 4 + position,
+      item,
+      length,
+      (from, done, size) => {
+        copyBytes(target, at + done, this.#bytes, from, size)
+      },
+    )
   }
 
-  /** Copies `length` bytes from `position` of the value. Caller has it pinned. */
-  read(head: number, position: number, target: Uint8Array, at: number, length: number): void {
-    let segment = head
-    const item = this.#segments.firstWord(head)
-    let offset = this.#items.valueAt(item) - item * 4 + position
+  /** Puts a whole value behind its key. Only its writer, before it is linked. */
+  write(item: number, source: Uint8Array, at: number, length: number): void {
+    const offset = this.#items.valueAt(item) - item * 4
+    this.#eachSpan(offset, item, length, (to, done, size) => {
+      copyBytes(this.#bytes, to, source, at + done, size)
+    })
+  }
+
+  /** Copies all of an item to another place: header, key and value. */
+  copy(item: number, target: number): void {
+    this.#eachSpan(0, item, this.#items.countedBytes(item), (from, done, length) => {
+      this.#eachSpan(done, target, length, (to, more, size) => {
+        copyBytes(this.#bytes, to, this.#bytes, from + more, size)
+      })
+    })
+  }
+
+  /** Goes along the segments that an item lies in, from `from` bytes behind its beginning on. */
+  #eachSpan(
+    from: number,
+    item: number,
+    length: number,
+    visit: (spanAt: number, done: number, size: number) => void,
+  ): void {
+    let segment = this.#segments.segmentOf(item)
+    let offset = (item - this.#segments.firstWord(segment)) * 4 + from
     while (offset >= this.#segmentBytes) {
       offset -= this.#segmentBytes
       segment = this.#large.next(segment)
     }
     for (let done = 0; done < length && segment !== NO_SEGMENT; ) {
       const size = Math.min(length - done, this.#segmentBytes - offset)
-      copyBytes(
-        target,
-        at + done,
-        this.#bytes,
-        this.#segments.firstWord(segment) * 4 + offset,
-        size,
-      )
+      visit(this.#segments.firstWord(segment) * 4 + offset, done, size)
       done += size
       offset = 0
       segment = this.#large.next(segment)

@@ -25,6 +25,7 @@
  *   81 overflow lock; under it: 82 overflow buckets ever used, 83 free list head, 84 free count,
  *   85 overflow segments
  *   256 chains of segments (segment-lists.ts draws them)
+ *   768 their open runs                              under the segment lock (runs.ts)
  */
 import { assert } from '../base/assert.ts'
 import { INLINE_VALUE_MAX } from '../base/item-size.ts'
@@ -55,6 +56,7 @@ export const SuperWord = {
   overflowFreeCount: 84,
   overflowSegments: 85,
   chains: 256,
+  openRuns: 768,
 } as const
 
 /** Lifetimes told apart: fewer where memory is small, because each may keep a segment open. */
@@ -67,6 +69,11 @@ export const RESERVE_SEGMENTS = 4
 const SUPERBLOCK_BYTES = 4096
 const META_BYTES = 64
 const DIRECTORY_ENTRY_BYTES = 4
+/** A run of large values is emptied as a whole: neither much of memory nor long work. */
+const RUN_SHARE = 1 / 64
+const RUN_SEGMENTS_MIN = 4
+const RUN_SEGMENTS_MAX = 16
+const RUN_MAX_BYTES = 4 * 1024 * 1024
 const SEGMENT_MIN_BYTES = 32 * 1024
 const SEGMENT_MAX_BYTES = 256 * 1024
 export const BUCKET_BYTES = 64
@@ -92,6 +99,8 @@ export type Layout = {
   /** Hash buckets that one segment holds, a power of two. */
   readonly bucketsPerSegment: number
   readonly ttlBucketCount: number
+  /** Segments of a run of large values (runs.ts). */
+  readonly runSegments: number
   /** Chains of segments: every TTL bucket in probation and in the main part. */
   readonly chainCount: number
 }
@@ -112,6 +121,8 @@ export function layoutOf(
   const segmentCountMax = segmentsWithin(reserveBytes, segmentBytes)
   const wantedBuckets = Math.floor(segmentCount / SEGMENTS_PER_TTL_BUCKET)
   const ttlBucketCount = Math.min(TTL_BUCKETS_MAX, Math.max(TTL_BUCKETS_MIN, wantedBuckets))
+  const runMax = Math.min(RUN_SEGMENTS_MAX, RUN_MAX_BYTES / segmentBytes)
+  const wantedRun = Math.floor(segmentCount * RUN_SHARE)
   const directoryBytes = roundUp(segmentCountMax * DIRECTORY_ENTRY_BYTES, META_BYTES)
   const overflowAt = SUPERBLOCK_BYTES + directoryBytes
   const metaAt = overflowAt + directoryBytes
@@ -133,6 +144,7 @@ export function layoutOf(
     hasCas,
     bucketsPerSegment: segmentBytes / BUCKET_BYTES,
     ttlBucketCount,
+    runSegments: Math.min(runMax, Math.max(RUN_SEGMENTS_MIN, wantedRun)),
     chainCount: 2 * ttlBucketCount,
   }
 }

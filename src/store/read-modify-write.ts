@@ -145,12 +145,11 @@ function snapshot(store: Store, put: Put): Original | undefined | typeof UNREADA
     store.unlock()
     return copy
   }
-  const head = large.headOf(item)
-  const pinned = largeSegments.pin(head)
+  const pinned = largeSegments.pin(item)
   store.unlock()
   if (!pinned) return UNREADABLE
-  large.read(head, 0, copy.value, 0, copy.value.length)
-  largeSegments.unpin(head)
+  large.read(item, 0, copy.value, 0, copy.value.length)
+  largeSegments.unpin(item)
   return copy
 }
 

@@ -51,8 +51,14 @@ export class Reclaimer {
   }
 
   #enter(): void {
-    const { items, largeSegments, segments } = this.#store
+    const { items, largeSegments, runs, segments } = this.#store
     const first = segments.firstWord(this.#segment)
+    if (runs.isRun(this.#segment)) {
+      this.#least = NEVER
+      runs.each(this.#segment, item => this.#visit(item))
+      segments.finishReclaiming(this.#segment, this.#least)
+      return
+    }
     if (segments.isLarge(this.#segment)) {
       this.#visit(first)
       largeSegments.finishReclaiming(this.#segment, items.exptime(first))

@@ -11,6 +11,8 @@
  *   7 pins    readers of a large value; bit 31: unlinked            atomically
  *   8 sequence   the how-manieth segment taken this is (f64, 8–9)  under the segment lock
  *   10 chain  chain it belongs to + 1, 0 none                       under the segment lock
+ *   12 run    of a run: its head + 1   13 its used words (head)    under the segment lock
+ *   14 live words of a run (head)                                  atomically, under a bucket lock
  *   11 least  earliest exptime in it; NEVER: none expires           atomically
  *
  * Chains, 4 words each from CHAINS in the superblock, under the segment lock (open: read by all):
@@ -30,6 +32,9 @@ export const MetaWord = {
   sequence: 8,
   chain: 10,
   least: 11,
+  run: 12,
+  runUsed: 13,
+  runLive: 14,
 } as const
 const META_WORDS = 16
 const CHAIN_WORDS = 4
@@ -46,11 +51,11 @@ export const SegmentState = {
   queued: 2,
   /** Out of its chain, being emptied by one thread. */
   evicting: 3,
-  /** Emptied by somebody else while a thread looked at it: that thread frees it. */
+  /** Emptied while a thread looked at it or read in it: that thread frees it. */
   abandoned: 4,
   /** Head of a large value that is still private to its writer. */
   large: 5,
-  /** A later segment of a large value. */
+  /** A later segment of a large value, or of a run. */
   body: 6,
   /** Holds buckets of the hash index, for good. */
   index: 7,
@@ -61,6 +66,8 @@ export const SegmentState = {
 } as const
 
 export const NO_SEGMENT = -1
+/** In the word of the pins: whoever takes the last one away frees what they are on. */
+export const UNLINKED = 2 ** 31
 /** No item of the segment expires. */
 export const NEVER = 0xffffffff
 
@@ -79,6 +86,16 @@ export class SegmentLists {
   /** The first word of a segment's metadata. */
   meta(segment: number): number {
     return this.#layout.metaWord + segment * META_WORDS
+  }
+
+  /** The word that names a chain's open run. */
+  openRunWord(chain: number): number {
+    return SuperWord.openRuns + chain
+  }
+
+  /** Head of the run that a segment is of, or NO_SEGMENT. */
+  runOf(segment: number): number {
+    return this.#words[this.meta(segment) + MetaWord.run]! - 1
   }
 
   /** The word that names a chain's open segment. */
@@ -168,11 +185,48 @@ export class SegmentLists {
     this.setState(segment, SegmentState.free)
     words[meta + MetaWord.live] = 0
     words[meta + MetaWord.body] = 0
+    words[meta + MetaWord.run] = 0
+    words[meta + MetaWord.runUsed] = 0
+    words[meta + MetaWord.runLive] = 0
     words[meta + MetaWord.pins] = 0
     words[meta + MetaWord.least] = NEVER
     words[meta + MetaWord.next] = words[SuperWord.freeHead]!
     words[SuperWord.freeHead] = segment + 1
     words[SuperWord.freeCount] = words[SuperWord.freeCount]! + 1
+  }
+
+  /** Nothing more goes into a chain's open run. */
+  sealRun(chain: number): void {
+    const head = this.#words[this.openRunWord(chain)]! - 1
+    if (head < 0) return
+    this.#words[this.openRunWord(chain)] = 0
+    this.enqueue(head)
+  }
+
+  /** Frees a segment and, if it is of a run, those behind it. */
+  release(first: number): void {
+    for (let segment = first; segment !== NO_SEGMENT; ) {
+      const next = this.#words[this.meta(segment) + MetaWord.body]! - 1
+      this.releaseOne(segment)
+      segment = next
+    }
+  }
+
+  /** Frees a segment in which nothing is linked, or leaves it to whoever reads in it last. */
+  releaseOne(segment: number): void {
+    const before = Atomics.or(this.#words, this.meta(segment) + MetaWord.pins, UNLINKED)
+    if (before === 0) {
+      this.pushFree(segment)
+      return
+    }
+    this.assign(segment, -1)
+    this.setState(segment, SegmentState.abandoned)
+  }
+
+  /** Takes a pin away; true when the caller is to free what was left to its last reader. */
+  unpinOne(segment: number): boolean {
+    const before = Atomics.sub(this.#words, this.meta(segment) + MetaWord.pins, 1)
+    return before === UNLINKED + 1
   }
 
   popFree(state: number): number {
@@ -226,5 +280,9 @@ assert(WORDS_MAX <= Tail.usedMask, 'the largest segment fits the used field')
 assert(Live.itemsMask + 1 === Live.word, 'live items and words tile their word')
 assert(Live.word * (WORDS_MAX + 1) <= 2 ** 32, 'live words fit their field')
 assert(WORDS_MAX / ITEM_WORDS_MIN <= Live.itemsMask, 'live items fit their field')
-assert(SuperWord.chains + CHAIN_COUNT_MAX * CHAIN_WORDS <= 1024, 'chains fit the superblock')
+assert(
+  SuperWord.chains + CHAIN_COUNT_MAX * CHAIN_WORDS <= SuperWord.openRuns,
+  'chains end before their open runs',
+)
+assert(SuperWord.openRuns + CHAIN_COUNT_MAX <= 1024, 'open runs fit the superblock')
 assert(MetaWord.sequence % 2 === 0, 'sequences are aligned')

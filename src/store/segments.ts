@@ -93,7 +93,8 @@ export class Segments {
 
   /** Whether a segment out of its chain, or being reclaimed, is the head of a large value. */
   isLarge(segment: number): boolean {
-    return this.usedWords(segment) === 0 && this.liveItems(segment) > 0
+    const isEmpty = this.usedWords(segment) === 0 && this.lists.runOf(segment) === NO_SEGMENT
+    return isEmpty && this.liveItems(segment) > 0
   }
 
   /**
@@ -143,6 +144,7 @@ export class Segments {
     this.#locks.lock(SuperWord.segmentLock)
     const current = this.#words[this.lists.openWord(chain)]! - 1
     if (!deadOnly || (current >= 0 && this.#isDead(current))) this.#sealOpenLocked(chain)
+    if (!deadOnly) this.lists.sealRun(chain)
     this.#locks.unlock(SuperWord.segmentLock)
   }
 
@@ -153,7 +155,10 @@ export class Segments {
   flush(): void {
     this.#locks.lock(SuperWord.segmentLock)
     this.lists.flushedUpTo = this.lists.lastSequence
-    for (let chain = 0; chain < this.#layout.chainCount; chain += 1) this.#sealOpenLocked(chain)
+    for (let chain = 0; chain < this.#layout.chainCount; chain += 1) {
+      this.#sealOpenLocked(chain)
+      this.lists.sealRun(chain)
+    }
     this.#locks.unlock(SuperWord.segmentLock)
   }
 
@@ -211,7 +216,7 @@ export class Segments {
   /** The evictor has emptied a segment of inline items. */
   finishEvicting(segment: number): void {
     this.#locks.lock(SuperWord.segmentLock)
-    this.lists.pushFree(segment)
+    this.lists.release(segment)
     this.#locks.unlock(SuperWord.segmentLock)
   }
 
@@ -219,10 +224,7 @@ export class Segments {
   putBack(segment: number): void {
     this.#locks.lock(SuperWord.segmentLock)
     this.lists.enqueue(segment)
-    if (this.#isDead(segment)) {
-      this.lists.unqueue(segment)
-      this.lists.pushFree(segment)
-    }
+    this.#freeIfDeadLocked(segment)
     this.#locks.unlock(SuperWord.segmentLock)
   }
 
@@ -233,10 +235,7 @@ export class Segments {
     for (let chain = 0; chain < this.#layout.chainCount; chain += 1) {
       for (let segment = this.lists.head(chain); segment !== NO_SEGMENT; ) {
         const next = this.lists.next(segment)
-        if (this.state(segment) === SegmentState.queued && this.#isDead(segment)) {
-          this.lists.unqueue(segment)
-          this.lists.pushFree(segment)
-        }
+        this.#freeIfDeadLocked(segment)
         segment = next
       }
     }
@@ -244,10 +243,13 @@ export class Segments {
     return this.freeCount > before
   }
 
-  /** One more live item in a segment. Caller holds the item's bucket lock. */
+  /** One more live item in a segment, or run. Caller holds the item's bucket lock. */
   addLive(item: number, size: number): void {
-    const meta = this.lists.meta(this.segmentOf(item))
-    Atomics.add(this.#words, meta + LIVE, size * LIVE_WORD + 1)
+    this.addLiveOf(this.segmentOf(item), size)
+  }
+
+  addLiveOf(segment: number, size: number): void {
+    Atomics.add(this.#words, this.lists.meta(segment) + LIVE, size * LIVE_WORD + 1)
   }
 
   /**
@@ -255,7 +257,10 @@ export class Segments {
    * lock.
    */
   removeLive(item: number, size: number): void {
-    const segment = this.segmentOf(item)
+    this.removeLiveOf(this.segmentOf(item), size)
+  }
+
+  removeLiveOf(segment: number, size: number): void {
     const meta = this.lists.meta(segment)
     const before = Atomics.sub(this.#words, meta + LIVE, size * LIVE_WORD + 1)
     if ((before & LIVE_ITEMS_MASK) === 1) this.#freeIfDead(segment)
@@ -277,7 +282,10 @@ export class Segments {
     if (this.leastExptime(segment) > now && !isFlushed) return false
     this.#locks.lock(SuperWord.segmentLock)
     const state = this.state(segment)
-    if (state === SegmentState.open) this.#sealOpenLocked(this.lists.chainOf(segment))
+    const chain = this.lists.chainOf(segment)
+    if (state === SegmentState.open && this.lists.runOf(segment) === segment) {
+      this.lists.sealRun(chain)
+    } else if (state === SegmentState.open) this.#sealOpenLocked(chain)
     const may = state === SegmentState.queued && this.writers(segment) === 0
     if (may) {
       const meta = this.lists.meta(segment)
@@ -294,10 +302,7 @@ export class Segments {
     this.#lower(this.lists.meta(segment) + LEAST, least)
     this.#locks.lock(SuperWord.segmentLock)
     this.lists.setState(segment, SegmentState.queued)
-    if (this.#isDead(segment)) {
-      this.lists.unqueue(segment)
-      this.lists.pushFree(segment)
-    }
+    this.#freeIfDeadLocked(segment)
     this.#locks.unlock(SuperWord.segmentLock)
   }
 
@@ -337,7 +342,9 @@ export class Segments {
   #firstTakeable(from: number, wanted?: (segment: number) => boolean): number {
     for (let segment = from; segment !== NO_SEGMENT; segment = this.lists.next(segment)) {
       const pins = Atomics.load(this.#words, this.lists.meta(segment) + PINS)
-      const isFree = this.writers(segment) === 0 && pins === 0
+      // Of a run, what is being read is left to its readers.
+      const isUnread = pins === 0 || this.lists.runOf(segment) !== NO_SEGMENT
+      const isFree = this.writers(segment) === 0 && isUnread
       const isQueued = this.state(segment) === SegmentState.queued
       if (isFree && isQueued && (wanted === undefined || wanted(segment))) return segment
     }
@@ -359,11 +366,14 @@ export class Segments {
 
   #freeIfDead(segment: number): void {
     this.#locks.lock(SuperWord.segmentLock)
-    if (this.state(segment) === SegmentState.queued && this.#isDead(segment)) {
-      this.lists.unqueue(segment)
-      this.lists.pushFree(segment)
-    }
+    this.#freeIfDeadLocked(segment)
     this.#locks.unlock(SuperWord.segmentLock)
+  }
+
+  #freeIfDeadLocked(segment: number): void {
+    if (this.state(segment) !== SegmentState.queued || !this.#isDead(segment)) return
+    this.lists.unqueue(segment)
+    this.lists.release(segment)
   }
 
   #isFlushed(segment: number): boolean {

@@ -22,6 +22,7 @@ import { LargeValues } from './large-values.ts'
 import { type Layout, SuperWord } from './layout.ts'
 import { Locks } from './locks.ts'
 import type { Region } from './region.ts'
+import { Runs } from './runs.ts'
 import { Segments } from './segments.ts'
 import { Tally } from './tally.ts'
 import { Part, TtlBuckets } from './ttl-buckets.ts'
@@ -41,6 +42,7 @@ export class Store {
   readonly large: LargeValues
   readonly uploads: Uploads
   readonly segments: Segments
+  readonly runs: Runs
   readonly largeSegments: LargeSegments
   readonly ttlBuckets: TtlBuckets
   readonly index: HashIndex
@@ -86,14 +88,14 @@ export class Store {
     this.items = new Items(words, layout.hasCas)
     this.segments = new Segments(words, this.locks, layout)
     this.index = new HashIndex(region, this.items, this.locks, layout)
-    this.largeSegments = new LargeSegments(words, this.locks, this.segments, layout)
-    const { items, largeSegments, segments } = this
-    this.large = new LargeValues(this.bytes, items, segments, largeSegments, layout)
+    this.runs = new Runs(words, this.locks, this.segments, this.items, layout)
+    this.largeSegments = new LargeSegments(words, this.locks, this, layout)
+    this.large = new LargeValues(this.bytes, this, layout)
     this.ttlBuckets = new TtlBuckets(layout.ttlBucketCount)
     this.#hash = seededHash(words)
     this.#growHash = seededHash(words)
     this.#eviction = new Eviction(this, seededHash(words), options)
-    this.uploads = new Uploads(this, this.#eviction)
+    this.uploads = new Uploads(this, this.#eviction, options.evict)
     if (options.checked) watch(this, words)
   }
 
@@ -161,7 +163,7 @@ export class Store {
   /** In place. Caller holds the item's bucket lock. */
   setExptime(item: number, exptime: number): void {
     this.items.setExptime(item, exptime)
-    this.segments.noteExptime(item, exptime)
+    this.largeSegments.noteExptime(item, exptime)
   }
 
   /** After a `setExptime` and an `unlock`: moves the item if its lifetime is another one now. */
@@ -191,7 +193,7 @@ export class Store {
     if (wantsGrowth(this.index)) growIndex(this.index, this.#eviction, this.#growHash)
     this.#eviction.workAhead()
     const size = this.items.inlineWords(put.keySize, put.valueSize, put.clientFlags)
-    const item = this.#reserve(size, this.#probation(put.exptime))
+    const item = this.#reserve(size, this.probation(put.exptime))
     if (item === 0) return this.#outOfMemory(put)
     this.#writeHashed(item, put)
     copyBytes(this.bytes, this.items.valueAt(item), put.value, put.valueAt, put.valueSize)
@@ -299,8 +301,8 @@ export class Store {
     }
   }
 
-  /** Everything new begins in probation. */
-  #probation(exptime: number): number {
+  /** @internal Everything new begins in probation. */
+  probation(exptime: number): number {
     return this.ttlBuckets.chainOf(Part.probation, exptime, this.now)
   }
 
@@ -344,8 +346,8 @@ export class Store {
     this.index.set(this.#slot, this.#hash, item)
     const exptime = this.items.exptime(item)
     if (size > 0) this.segments.addLive(item, size)
-    else this.uploads.queue(item, this.#probation(exptime))
-    this.segments.noteExptime(item, exptime)
+    else this.uploads.queue(item, this.probation(exptime))
+    if (size > 0) this.segments.noteExptime(item, exptime)
     if (replaced === 0) {
       this.tally.linked(this.items, item)
       return true
@@ -378,7 +380,7 @@ export class Store {
 
   /** Takes an item out of its segment's count. */
   #leave(item: number): void {
-    if (this.items.isLarge(item)) this.largeSegments.unlink(this.large.headOf(item))
+    if (this.items.isLarge(item)) this.largeSegments.unlink(item)
     else this.segments.removeLive(item, this.items.sizeWords(item))
   }
 

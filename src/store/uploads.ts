@@ -7,6 +7,8 @@
  */
 import { copyBytes } from '../base/bytes.ts'
 import type { Eviction } from './eviction.ts'
+import type { KeyHash } from './hash.ts'
+import { growIndex, wantsGrowth } from './index-growth.ts'
 import { Outcome, type Put } from './put.ts'
 import { NO_SEGMENT } from './segments.ts'
 import type { Store } from './store.ts'
@@ -22,10 +24,15 @@ export type Upload = {
 export class Uploads {
   readonly #store: Store
   readonly #eviction: Eviction
+  readonly #runWordsMax: number
+  readonly #growHash: KeyHash
 
-  constructor(store: Store, eviction: Eviction) {
+  /** @param evict false: no runs, in which only what is evicted makes room. */
+  constructor(store: Store, eviction: Eviction, evict: boolean) {
     this.#store = store
     this.#eviction = eviction
+    this.#growHash = store.newHash()
+    this.#runWordsMax = evict ? store.runs.itemWordsMax : 0
   }
 
   /**
@@ -50,7 +57,7 @@ export class Uploads {
   fill(upload: Upload, source: Uint8Array, at: number, length: number): boolean {
     const { bytes, layout, segments } = this.#store
     const { segmentBytes } = layout
-    this.#eviction.workAhead()
+    this.#eviction.workAhead(this.#segmentsInRun(upload))
     for (let done = 0; done < length; ) {
       if (upload.filled === segmentBytes && !this.#extend(upload)) {
         this.abandon(upload)
@@ -65,10 +72,18 @@ export class Uploads {
     return true
   }
 
+  /** What does not fill segments by itself moves on into a run. */
   link(put: Put, upload: Upload): Outcome {
-    const outcome = this.#store.link(put, this.#itemOf(upload), 0)
-    if (outcome !== Outcome.stored) this.abandon(upload)
-    return outcome
+    const item = this.#itemOf(upload)
+    const target = this.#roomInRun(put)
+    if (target === 0) {
+      const outcome = this.#store.link(put, item, 0)
+      if (outcome !== Outcome.stored) this.abandon(upload)
+      return outcome
+    }
+    this.#store.large.copy(item, target)
+    this.abandon(upload)
+    return this.#linkInRun(put, target)
   }
 
   abandon(upload: Upload): void {
@@ -77,6 +92,12 @@ export class Uploads {
 
   /** A value that is whole already. */
   put(put: Put): Outcome {
+    const target = this.#roomInRun(put)
+    if (target !== 0) {
+      this.#store.writeItem(target, put)
+      this.#store.large.write(target, put.value, put.valueAt, put.valueSize)
+      return this.#linkInRun(put, target)
+    }
     const upload = this.open(put)
     if (upload === undefined) return Outcome.noMemory
     if (!this.fill(upload, put.value, put.valueAt, put.valueSize)) return Outcome.noMemory
@@ -85,8 +106,33 @@ export class Uploads {
 
   /** @internal Caller holds the item's bucket lock. */
   queue(item: number, chain: number): void {
-    const { large, largeSegments } = this.#store
-    largeSegments.queue(large.headOf(item), chain, this.#promised(item))
+    const { items, largeSegments, runs, segments } = this.#store
+    if (runs.headOf(item) !== NO_SEGMENT) runs.addLive(item)
+    else largeSegments.queue(segments.segmentOf(item), chain, this.#promised(item))
+    largeSegments.noteExptime(item, items.exptime(item))
+  }
+
+  /** Room in an open run for what belongs there; 0: it does not, or there is none. */
+  #roomInRun(put: Put): number {
+    const { index } = this.#store
+    if (wantsGrowth(index)) growIndex(index, this.#eviction, this.#growHash)
+    const size = this.#store.items.largeWords(put.keySize, put.valueSize, put.clientFlags)
+    if (size > this.#runWordsMax) return 0
+    this.#eviction.workAhead()
+    return this.#eviction.roomInRun(size, this.#store.probation(put.exptime))
+  }
+
+  #linkInRun(put: Put, item: number): Outcome {
+    const outcome = this.#store.link(put, item, 0)
+    this.#store.runs.leave(item)
+    return outcome
+  }
+
+  /** Segments that a run may have to grow by when an upload is whole. */
+  #segmentsInRun(upload: Upload): number {
+    const { items, layout } = this.#store
+    const size = items.allWords(this.#itemOf(upload))
+    return size > this.#runWordsMax ? 0 : Math.ceil(size / layout.segmentWords)
   }
 
   #extend(upload: Upload): boolean {

@@ -11,14 +11,16 @@ export function checkChains(store: Store, words: Uint32Array, faults: string[]):
   const seen = new Set<number>()
   for (let chain = 0; chain < store.layout.chainCount; chain += 1) {
     const queued = checkLinks(store, chain, seen, faults)
-    const open = words[store.segments.lists.openWord(chain)]! - 1
-    const all = open === NO_SEGMENT ? queued : [...queued, open]
-    if (open !== NO_SEGMENT && store.segments.state(open) !== SegmentState.open) {
-      faults.push(
-        `segment ${open}, open in chain ${chain}, is in state ${store.segments.state(open)}`,
-      )
+    const { lists } = store.segments
+    const open = [lists.openWord(chain), lists.openRunWord(chain)]
+      .map(word => words[word]! - 1)
+      .filter(segment => segment !== NO_SEGMENT)
+    for (const id of open) {
+      const state = store.segments.state(id)
+      if (state === SegmentState.open) continue
+      faults.push(`segment ${id}, open in chain ${chain}, is in state ${state}`)
     }
-    checkCount(store, chain, all, faults)
+    checkCount(store, chain, [...queued, ...open], faults)
   }
   for (let id = 0; id < store.segments.count; id += 1) {
     const state = store.segments.state(id)

@@ -5,10 +5,11 @@
 import { toLatin1 } from '../base/bytes.ts'
 import { KeyHash } from './hash.ts'
 import { SuperWord } from './layout.ts'
-import { SegmentState } from './segments.ts'
+import { NO_SEGMENT, SegmentState } from './segments.ts'
 import type { Store } from './store.ts'
 import { checkChains, checkFreeList, checkSupply } from './verify-lists.ts'
 import { checkOverflow } from './verify-overflow.ts'
+import { checkRuns } from './verify-runs.ts'
 
 export type StoreReport = { items: number; bytes: number; segments: number; faults: string[] }
 
@@ -20,6 +21,7 @@ export function verifyStore(store: Store, words: Uint32Array): StoreReport {
   checkChains(store, words, faults)
   checkFreeList(store, words, faults)
   checkSupply(store, faults)
+  checkRuns(store, linked.large, faults)
   checkOverflow(store, words, faults)
   return {
     items: linked.items,
@@ -29,13 +31,26 @@ export function verifyStore(store: Store, words: Uint32Array): StoreReport {
   }
 }
 
-type Linked = { items: number; bytes: number; liveItems: Map<number, number> }
+type Linked = {
+  items: number
+  bytes: number
+  liveItems: Map<number, number>
+  liveWords: Map<number, number>
+  /** Items of large values. */
+  large: Set<number>
+}
 
 function walkIndex(store: Store, words: Uint32Array, faults: string[]): Linked {
-  const { index, items, segments } = store
+  const { index, items } = store
   const seed = SuperWord.seed
   const hash = new KeyHash(words[seed]!, words[seed + 1]!, words[seed + 2]!, words[seed + 3]!)
-  const linked: Linked = { items: 0, bytes: 0, liveItems: new Map() }
+  const linked: Linked = {
+    items: 0,
+    bytes: 0,
+    liveItems: new Map(),
+    liveWords: new Map(),
+    large: new Set(),
+  }
   const seen = new Set<string>()
   for (let i = 0; i < index.bucketCount; i += 1) {
     const bucket = index.bucketAt(i)
@@ -46,19 +61,29 @@ function walkIndex(store: Store, words: Uint32Array, faults: string[]): Linked {
       if (index.bucketOf(hash) !== bucket) faults.push(`${key} is linked from bucket ${i}`)
       if (seen.has(key)) faults.push(`${key} is linked twice`)
       seen.add(key)
-      const segment = segments.segmentOf(item)
+      const segment = homeOf(store, item)
       checkPlace(store, item, key, faults)
       linked.items += 1
+      if (items.isLarge(item)) linked.large.add(item)
       linked.bytes += items.countedBytes(item)
       linked.liveItems.set(segment, (linked.liveItems.get(segment) ?? 0) + 1)
+      // Large values are not counted there.
+      const size = items.isLarge(item) ? 0 : items.sizeWords(item)
+      linked.liveWords.set(segment, (linked.liveWords.get(segment) ?? 0) + size)
     })
   }
   return linked
 }
 
+/** The segment that stands in a chain for an item: of a run, its head. */
+function homeOf({ runs, segments }: Store, item: number): number {
+  const run = runs.headOf(item)
+  return run === NO_SEGMENT ? segments.segmentOf(item) : run
+}
+
 function checkPlace(store: Store, item: number, key: string, faults: string[]): void {
   const { items, segments } = store
-  const segment = segments.segmentOf(item)
+  const segment = homeOf(store, item)
   const state = segments.state(segment)
   if (state !== SegmentState.open && state !== SegmentState.queued) {
     faults.push(`${key} lies in segment ${segment} of state ${state}`)
@@ -94,7 +119,11 @@ function checkSegments(store: Store, words: Uint32Array, linked: Linked, faults:
     if (state !== SegmentState.free && segments.liveItems(id) !== (linked.liveItems.get(id) ?? 0)) {
       faults.push(`segment ${id} counts ${segments.liveItems(id)} live items`)
     }
-    if (state !== SegmentState.queued) continue
+    if (segments.liveWords(id) !== (linked.liveWords.get(id) ?? 0)) {
+      faults.push(`segment ${id} counts ${segments.liveWords(id)} live words`)
+    }
+    const isOpenRun = state === SegmentState.open && store.runs.isRun(id)
+    if (state !== SegmentState.queued && !isOpenRun) continue
     for (
       let body = store.largeSegments.next(id);
       body >= 0;
@@ -115,8 +144,10 @@ function checkSegments(store: Store, words: Uint32Array, linked: Linked, faults:
 function openSegments(store: Store, words: Uint32Array): number[] {
   const open: number[] = []
   for (let chain = 0; chain < store.layout.chainCount; chain += 1) {
-    const segment = words[store.segments.lists.openWord(chain)]! - 1
-    if (segment >= 0) open.push(segment)
+    const { lists } = store.segments
+    for (const word of [lists.openWord(chain), lists.openRunWord(chain)]) {
+      if (words[word]! > 0) open.push(words[word]! - 1)
+    }
   }
   return open
 }

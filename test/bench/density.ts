@@ -1,5 +1,5 @@
-// How many items fit into the same -m: our node beside Debian's memcached, both filled over TCP
-// until they evict, and what the node's process takes beyond -m.
+// How many items fit into the same -m: our node beside memcached, both filled over TCP until they
+// evict, and what the node's process takes beyond -m.
 
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
@@ -8,15 +8,18 @@ import { formatColumns } from '../../src/load/report.ts'
 import { memcachedCommand, nodeCommand, type ServerCommand, startPinned } from './servers.ts'
 import { allowedCpus, choosePins } from './support.ts'
 
+const VALUES = '100,32,16385,20000,40000,100000'
 const HELP = `Usage: node test/bench/density.ts [options]
 
 Fills "memring node" and "memcached" at equal -m; says how many items each holds.
 
   --memory N         MiB of -m (256)
-  --values A,B       bytes of a value; keys have 16 (100,32)
+  --values A,B       bytes of a value; keys have 16 (${VALUES})
   --threads N        of the node; its process may take 96 MB + 20 MB a thread beyond -m (1)
   --json             one JSON object instead of a table
   --help
+
+MEMCACHED_BIN=PATH is the memcached to compare with, instead of the one on PATH.
 `
 
 interface Options {
@@ -41,7 +44,14 @@ interface Row {
 
 const MIB = 1024 * 1024
 const KEY_SIZE = 16
+/** Sent in one write. */
 const CHUNK_ITEMS = 1000
+const CHUNK_BYTES = 2 * MIB
+/** An item of it is smaller than -I is if nothing is said. */
+const VALUE_MAX = 1_000_000
+/** What is emptied at once is large beside these: they are written for longer. */
+const LARGE_VALUE = 16 * 1024
+const LARGE_ROUNDS = 1.5
 /** What no store can do without: more than fits, whatever the store, is written. */
 const OVERHEAD_LEAST = 10
 const REPLY_TIMEOUT_MS = 60_000
@@ -57,7 +67,7 @@ function readOptions(args: readonly string[]): Options | null {
     args: [...args],
     options: {
       memory: { ...text, default: '256' },
-      values: { ...text, default: '100,32' },
+      values: { ...text, default: VALUES },
       threads: { ...text, default: '1' },
       json: flag,
       help: flag,
@@ -66,7 +76,7 @@ function readOptions(args: readonly string[]): Options | null {
   if (values.help) return null
   return {
     memory: wholeNumber('--memory', values.memory, 8, 4096),
-    values: values.values.split(',').map(size => wholeNumber('--values', size, 0, 8192)),
+    values: values.values.split(',').map(size => wholeNumber('--values', size, 0, VALUE_MAX)),
     threads: wholeNumber('--threads', values.threads, 1, 16),
     json: values.json,
   }
@@ -85,9 +95,12 @@ async function fill(server: ServerCommand, options: Options, valueSize: number):
   const started = await startPinned({ ...server, args: [...server.args, ...flags] }, pins.server)
   try {
     const socket = await open(started.port)
-    const count = Math.ceil((options.memory * MIB) / (KEY_SIZE + valueSize + OVERHEAD_LEAST))
-    for (let first = 0; first < count; first += CHUNK_ITEMS) {
-      await write(socket, setsFrom(first, Math.min(count, first + CHUNK_ITEMS), valueSize))
+    const itemSize = KEY_SIZE + valueSize + OVERHEAD_LEAST
+    const rounds = valueSize > LARGE_VALUE ? LARGE_ROUNDS : 1
+    const count = Math.ceil((rounds * options.memory * MIB) / itemSize)
+    const chunk = Math.min(CHUNK_ITEMS, Math.ceil(CHUNK_BYTES / itemSize))
+    for (let first = 0; first < count; first += chunk) {
+      await write(socket, setsFrom(first, Math.min(count, first + chunk), valueSize))
     }
     const stats = await statsOf(socket)
     socket.destroy()
@@ -180,10 +193,11 @@ async function main(): Promise<void> {
     process.stdout.write(HELP)
     return
   }
+  const program = process.env['MEMCACHED_BIN'] ?? 'memcached'
   const rows: Row[] = []
   for (const valueSize of options.values) {
     const node = await fill(nodeCommand(), options, valueSize)
-    const memcached = await fill(memcachedCommand('memcached', 'memcached'), options, valueSize)
+    const memcached = await fill(memcachedCommand('memcached', program), options, valueSize)
     rows.push({ valueSize, node, memcached, ratio: node.items / memcached.items })
   }
   const text = options.json ? JSON.stringify(rows, null, 2) : format(rows, options)

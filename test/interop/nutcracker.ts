@@ -13,28 +13,27 @@ const START_MS = 10_000
 export type Pool = Readonly<Record<string, string>>
 export type NamedNode = { readonly name: string; readonly weight: number }
 
-/** For each pool, the index of the node that twemproxy asks for each key; and how it was told. */
+/** For each pool, the index of the node that twemproxy asks for each key. */
 export async function askNutcracker(
   pools: readonly Pool[],
   nodes: readonly NamedNode[],
   keys: readonly string[],
-): Promise<{ answers: number[][]; configuration: string }> {
+): Promise<number[][]> {
   const servers = await Promise.all(nodes.map((_, index) => startServer(index)))
   const lines = nodes.map(
     ({ name, weight }, index) => `127.0.0.1:${portOf(servers[index]!)}:${weight} ${name}`,
   )
   try {
-    return await withNutcracker(pools, lines, async (ports, configuration) => ({
-      answers: await Promise.all(ports.map(port => askAll(port, keys))),
-      configuration,
-    }))
+    return await withNutcracker(pools, lines, ports =>
+      Promise.all(ports.map(port => askAll(port, keys))),
+    )
   } finally {
     for (const server of servers) server.close()
   }
 }
 
 /** Runs twemproxy with these pools while `use` runs, which gets the port of each. */
-async function withNutcracker<T>(
+export async function withNutcracker<T>(
   pools: readonly Pool[],
   servers: readonly string[],
   use: (ports: readonly number[], configuration: string) => Promise<T>,

@@ -5,7 +5,6 @@
 import Memcached from 'memcached'
 import { Client as Memjs } from 'memjs'
 import { expect, test } from 'vitest'
-import { importNutcracker } from '../../src/cluster/import-nutcracker.ts'
 import { nodeLabel, parsePlacement } from '../../src/ring/placement.ts'
 import { Ring } from '../../src/ring/ring.ts'
 import { askNutcracker } from './nutcracker.ts'
@@ -154,43 +153,26 @@ const pools: readonly NutcrackerPool[] = [
   { hash: 'crc32a', distribution: 'modula', hash_tag: '$$' },
 ]
 
-const nutcrackerNodes = [
-  { name: 'zebra', weight: 1 },
-  { name: 'b', weight: 3 },
-  { name: 'aa', weight: 2 },
-  { name: 'node-4', weight: 1 },
-  { name: 'a', weight: 1 },
-]
-
-const nutcrackerKeys = keys
-  .filter((_, at) => at % 10 === 0)
-  .map((key, at) => (at % 3 === 0 ? `${key}{t${at}}$u${at}$x` : key))
-  .concat('{}', 'x{}y', '{a', '}a{', '{{a}}', '$$', '$a', 'a$b$c$d$')
-
 test('twemproxy: every hash, both distributions, weights, names, hash tags', async () => {
-  const { answers } = await askNutcracker(pools, nutcrackerNodes, nutcrackerKeys)
+  const nodes = [
+    { name: 'zebra', weight: 1 },
+    { name: 'b', weight: 3 },
+    { name: 'aa', weight: 2 },
+    { name: 'node-4', weight: 1 },
+    { name: 'a', weight: 1 },
+  ]
+  const asked = keys
+    .filter((_, at) => at % 10 === 0)
+    .map((key, at) => (at % 3 === 0 ? `${key}{t${at}}$u${at}$x` : key))
+    .concat('{}', 'x{}y', '{a', '}a{', '{{a}}', '$$', '$a', 'a$b$c$d$')
+  const answers = await askNutcracker(pools, nodes, asked)
   pools.forEach((pool, at) => {
     const tag = pool.hash_tag === undefined ? '' : `,hash_tag=${pool.hash_tag}`
     const placement = `twemproxy,hash=${pool.hash},distribution=${pool.distribution}${tag}`
     const ring = ringOf(
       placement,
-      nutcrackerNodes.map(node => ({ ...node, host: '127.0.0.1', port: 1 })),
+      nodes.map(node => ({ ...node, host: '127.0.0.1', port: 1 })),
     )
-    expect([placement, answers[at]]).toEqual([placement, owners(ring, nutcrackerKeys)])
-  })
-})
-
-test('memring import: a translated nutcracker.yml has every key where twemproxy has it', async () => {
-  const some = pools.slice(4, 6).concat(pools.slice(-3))
-  const { answers, configuration } = await askNutcracker(some, nutcrackerNodes, nutcrackerKeys)
-  some.forEach((pool, at) => {
-    const { cluster, problems } = importNutcracker(configuration, `pool${at}`)
-    expect(problems).toEqual([])
-    const { placement, nodes } = cluster!
-    const labelled = nodes.map(({ name, address, weight }) => {
-      return { label: nodeLabel(placement, { name, ...address }), weight }
-    })
-    const ring = Ring.build(placement, labelled)
-    expect([pool, answers[at]]).toEqual([pool, owners(ring, nutcrackerKeys)])
+    expect([placement, answers[at]]).toEqual([placement, owners(ring, asked)])
   })
 })

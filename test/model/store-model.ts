@@ -219,11 +219,9 @@ export class StoreModel {
     if (this.#flushAt !== 0 && this.#now >= this.#flushAt) this.flush(0)
   }
 
-  /** The reclaimer has been round: nothing that is due is left. It does not look for the flushed. */
+  /** The reclaimer has been round: nothing that is due or flushed is left. */
   reclaim(): void {
-    for (const [key, entry] of this.#entries) {
-      if (entry.exptime !== 0 && entry.exptime <= this.#now) this.#find(key)
-    }
+    for (const key of this.#entries.keys()) this.#find(key)
   }
 
   counters(): Record<string, number> {

@@ -159,7 +159,7 @@ describe('large values', () => {
     const value = valueOf(7, 300_000)
     setOf(store, 'pinned', value)
     const item = store.find(Buffer.from('pinned'), 0, 6)
-    const head = store.large.headOf(item)
+    const head = item
     expect(store.largeSegments.pin(head)).toBe(true)
     expect(store.largeSegments.pin(head)).toBe(true)
     store.unlock()
@@ -187,7 +187,7 @@ describe('large values', () => {
     for (let i = 0; i < 100; i += 1) {
       setOf(store, `key-${i}`, valueOf(i, 100_000))
       const key = Buffer.from(`key-${i}`)
-      const head = store.large.headOf(store.find(key, 0, key.length))
+      const head = store.find(key, 0, key.length)
       if (store.largeSegments.pin(head)) pinned.push(head)
       else refused += 1
       store.unlock()

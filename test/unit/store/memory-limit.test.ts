@@ -215,7 +215,7 @@ describe('a lower memory limit', () => {
     const made = makeLimited({ memoryBytes: 16 * MIB })
     const { store } = made
     setOf(store, 'pinned', valueOf(1, 1_500_000))
-    const head = store.large.headOf(store.find(Buffer.from('pinned'), 0, 6))
+    const head = store.find(Buffer.from('pinned'), 0, 6)
     expect(store.largeSegments.pin(head)).toBe(true)
     store.unlock()
     const put = putOf('private', valueOf(2, 1_000_000))

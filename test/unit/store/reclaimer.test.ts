@@ -96,7 +96,7 @@ describe('Reclaimer.slice()', () => {
     for (const key of ['one', 'two']) {
       store.put(putOf(key, valueOf(1, 500_000), { exptime: NOW + 1 }))
     }
-    const head = store.large.headOf(store.find(Buffer.from('two'), 0, 3))
+    const head = store.find(Buffer.from('two'), 0, 3)
     expect(store.largeSegments.pin(head)).toBe(true)
     store.unlock()
     goRound(made, NOW + 1)
@@ -145,7 +145,7 @@ describe('Reclaimer.slice()', () => {
     const { store } = made
     const free = store.segments.freeCount
     setOf(store, 'key', valueOf(1, 500_000))
-    const head = store.large.headOf(store.find(Buffer.from('key'), 0, 3))
+    const head = store.find(Buffer.from('key'), 0, 3)
     expect(store.largeSegments.pin(head)).toBe(true)
     store.unlock()
     store.segments.flush()

@@ -66,7 +66,7 @@ test('nothing is evicted for a value that does not fit beside what is being read
   const made = makeStore({ itemSizeMax: 16 * MIB })
   const { store } = made
   setOf(store, 'read', Buffer.alloc(4 * MIB))
-  const head = store.large.headOf(store.find(Buffer.from('read'), 0, 4))
+  const head = store.find(Buffer.from('read'), 0, 4)
   expect(store.largeSegments.pin(head)).toBe(true)
   store.unlock()
   for (let i = 0; i < 1000; i += 1) setOf(store, `k${i}`, 'x')

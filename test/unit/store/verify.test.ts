@@ -204,7 +204,7 @@ const damages: readonly Damage[] = [
     /pins are left/,
     made => {
       const item = made.store.find(Buffer.from('large'), 0, 5)
-      made.store.largeSegments.pin(made.store.large.headOf(item))
+      made.store.largeSegments.pin(item)
       made.store.unlock()
     },
   ],
