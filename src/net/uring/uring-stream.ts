@@ -24,6 +24,8 @@ export interface StreamOwner {
   attend(stream: UringStream): void
   /** Has `handler.onDrain` called at the end of the turn. */
   drained(stream: UringStream): void
+  /** Streams hold so many bytes more, or less. */
+  holding(bytes: number): void
   peerOf(fd: number): string
   errorName(errno: number): string
 }
@@ -31,6 +33,8 @@ export interface StreamOwner {
 export type Connecting = { handler: OutboundHandler; where: string; cancelTimeout: Cancel }
 
 export type StreamPlace = { fd: number; slot: number; generation: number }
+
+const THRIFTY_RECEIVES = 64
 
 /** A peer that went away by reset or mid-write has closed its connection: nothing is wrong here. */
 const NORMAL_CLOSES = new Set<number>([Errno.ECONNRESET, Errno.EPIPE])
@@ -67,6 +71,8 @@ export class UringStream implements LoopStream, Sending {
   /** What arrived while it was paused, and whether the end did. */
   held: Uint8Array[] | undefined
   isEndHeld = false
+  /** It has had to hold something: so many receives to come bring one buffer each. */
+  thriftyReceives = 0
 
   batch = 0
   word = 0
@@ -140,6 +146,7 @@ export class UringStream implements LoopStream, Sending {
     if (this.state === State.closed) return
     this.state = State.closed
     this.backlog = undefined
+    for (const piece of this.held ?? []) this.#owner.holding(-piece.length)
     this.held = undefined
     this.#owner.attend(this)
   }
@@ -169,6 +176,8 @@ export class UringStream implements LoopStream, Sending {
     }
     this.held ??= []
     this.held.push(bytes.slice(at, at + length))
+    this.thriftyReceives = THRIFTY_RECEIVES
+    this.#owner.holding(length)
   }
 
   peerEnded(): void {
@@ -182,8 +191,12 @@ export class UringStream implements LoopStream, Sending {
   handOverHeld(): void {
     while (this.held !== undefined && this.#isWanted) {
       const piece = this.held.shift()
-      if (piece === undefined) this.held = undefined
-      else this.handler.onData(piece, 0, piece.length)
+      if (piece === undefined) {
+        this.held = undefined
+      } else {
+        this.#owner.holding(-piece.length)
+        this.handler.onData(piece, 0, piece.length)
+      }
     }
     if (!this.isEndHeld || !this.#isWanted) return
     this.isEndHeld = false

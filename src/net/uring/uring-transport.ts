@@ -13,6 +13,10 @@
  * That receive may miss the end: of data and a reset right behind it, kernels (6.18 for one) take
  * note of the data alone and wait for ever. So hang-ups are watched for by themselves; from then on
  * receives are single ones, which find all that is left.
+ *
+ * And it goes on for a moment when nobody wants more: what it brings then is held, up to half a
+ * megabyte of one connection. Who has had to hold gets single receives, which are asked for only
+ * when they are wanted; where all together hold HELD_BYTES_MAX, everybody does.
  */
 import { assert } from '../../base/assert.ts'
 import { Errno } from '../errno.ts'
@@ -32,6 +36,9 @@ import { loadSystem, type System } from './system.ts'
 import { type Connecting, State, type StreamOwner, type UringStream } from './uring-stream.ts'
 
 const BUFFER_GROUP = 0
+
+/** … of a thread; another megabyte or two, all buffers' twice, may be on its way by then. */
+const HELD_BYTES_MAX = 4 * 1024 * 1024
 
 const ECANCELED = 125
 /** The receive is over, the connection is not. */
@@ -57,6 +64,8 @@ export class UringTransport extends NativeLoop implements StreamOwner, Completio
   #resumed: UringStream[] = []
   #drained: UringStream[] = []
   #wake: Asker | undefined
+  #heldBytes = 0
+  #isThrifty = false
 
   /**
    * On the thread that will serve. @param output lies at the beginning of the memory.
@@ -150,8 +159,17 @@ export class UringTransport extends NativeLoop implements StreamOwner, Completio
     this.#toAttend.push(stream)
   }
 
+  holding(bytes: number): void {
+    this.#heldBytes += bytes
+  }
+
   drained(stream: UringStream): void {
     this.#drained.push(stream)
+  }
+
+  /** @internal What streams have received that nobody wanted yet. */
+  get heldBytes(): number {
+    return this.#heldBytes
   }
 
   /** Whether there is something to do that no completion will tell of. */
@@ -166,6 +184,15 @@ export class UringTransport extends NativeLoop implements StreamOwner, Completio
     this.#sender.continueDrains()
     if (this.#drained.length > 0) this.#tellDrained()
     if (this.#toAttend.length > 0) this.#attendAll()
+    if (this.#isThrifty) this.#isThrifty = this.#heldBytes > HELD_BYTES_MAX / 2
+    else if (this.#heldBytes > HELD_BYTES_MAX) this.#becomeThrifty()
+  }
+
+  #becomeThrifty(): void {
+    this.#isThrifty = true
+    for (const stream of this.#streams.all()) {
+      if (stream.isReceiving && !stream.isCancelling) this.#stopReceiving(stream)
+    }
   }
 
   #tellDrained(): void {
@@ -213,7 +240,9 @@ export class UringTransport extends NativeLoop implements StreamOwner, Completio
   #receive(stream: UringStream): void {
     if (stream.isReceiving || !stream.wantsToReceive) return
     this.#sender.makeRoom()
-    queueReceive(this.#ring, stream, BUFFER_GROUP, stream.hasHungUp)
+    const isSingle = stream.hasHungUp || stream.thriftyReceives > 0 || this.#isThrifty
+    if (stream.thriftyReceives > 0) stream.thriftyReceives -= 1
+    queueReceive(this.#ring, stream, BUFFER_GROUP, isSingle)
     stream.isReceiving = true
   }
 

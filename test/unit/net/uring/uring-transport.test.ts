@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Stream, StreamHandler } from '../../../../src/net/transport.ts'
 import { type UringSizes, uringSizes } from '../../../../src/net/uring/sizes.ts'
-import { type Pumped, PumpedUring } from '../pumped.ts'
+import { Pumped, PumpedUring } from '../pumped.ts'
+import { UringTransport } from '../../../../src/net/uring/uring-transport.ts'
 import { kernel } from './support.ts'
 
 /** Rings so small that a handful of connections overflows them. */
@@ -179,6 +180,95 @@ describe('a peer that does not read', () => {
     }
     stuck.destroy()
     await vi.waitFor(() => expect(echoes[0]!.closes).toBe(1))
+  })
+})
+
+describe('what arrives for those who want no more', () => {
+  const HELD_MAX = 6 * 1024 * 1024
+  const SENT = 600_000
+
+  /** Takes one piece, then nothing until it is told to. */
+  class Full implements StreamHandler {
+    readonly stream: Stream
+    readonly pieces: Buffer[] = []
+    isFull = true
+    hasEnded = false
+
+    constructor(stream: Stream) {
+      this.stream = stream
+    }
+
+    onData(bytes: Uint8Array, at: number, length: number): void {
+      this.pieces.push(Buffer.from(bytes.slice(at, at + length)))
+      if (this.isFull) this.stream.pause()
+    }
+
+    onDrain(): void {}
+
+    onEnd(): void {
+      this.hasEnded = true
+    }
+
+    onClose(): void {}
+  }
+
+  async function fullRig(count: number) {
+    const transports: UringTransport[] = []
+    const pumped = new Pumped((memory, output) => {
+      const transport = new UringTransport(memory, output)
+      transports.push(transport)
+      return transport
+    })
+    const listener = kernel.listen('127.0.0.1', 0, 1000)
+    const handlers: Full[] = []
+    const peers: Socket[] = []
+    const accept = (stream: Stream): Full => {
+      const handler = new Full(stream)
+      handlers.push(handler)
+      return handler
+    }
+    const fds: number[] = []
+    for (let at = 0; at < count; at += 1) {
+      const peer = connect({ port: kernel.portOf(listener), host: '127.0.0.1' })
+      peer.on('error', () => peer.destroy())
+      await once(peer, 'connect')
+      peer.write(pattern(at, SENT))
+      peers.push(peer)
+      fds.push(kernel.accept(listener))
+    }
+    onTestFinished(async () => {
+      for (const peer of peers) peer.destroy()
+      await pumped.close()
+      kernel.close(listener)
+    })
+    for (const fd of fds) pumped.adopt(fd, { accept, forget: () => {} })
+    await vi.waitFor(() => expect(handlers.every(one => one.pieces.length > 0)).toBe(true))
+    await sleep(100)
+    return { transport: transports[0]!, handlers, peers }
+  }
+
+  test('is held, of many together no more than 6 MiB, and handed over in order', async () => {
+    const { transport, handlers, peers } = await fullRig(80)
+    expect(transport.heldBytes).toBeGreaterThan(0)
+    expect(transport.heldBytes).toBeLessThanOrEqual(HELD_MAX)
+    expect(handlers.map(({ pieces }) => pieces.length)).toEqual(Array(80).fill(1))
+    for (const handler of handlers) {
+      handler.isFull = false
+      handler.stream.resume()
+    }
+    for (const peer of peers) peer.end()
+    await vi.waitFor(() => expect(handlers.every(one => one.hasEnded)).toBe(true), 10_000)
+    for (const [at, { pieces }] of handlers.entries()) {
+      expect(Buffer.concat(pieces).equals(pattern(at, SENT)), `peer ${at}`).toBe(true)
+    }
+    expect(transport.heldBytes).toBe(0)
+  })
+
+  test('is no longer held when they are gone', async () => {
+    const { transport, handlers } = await fullRig(20)
+    expect(transport.heldBytes).toBeGreaterThan(0)
+    for (const { stream } of handlers) stream.destroy()
+    await vi.waitFor(() => expect(transport.heldBytes).toBe(0))
   })
 })
 
