@@ -6,6 +6,7 @@ import { ClusterFileError } from '../cluster/problems.ts'
 import { formatListen } from '../net/transport.ts'
 import { createLog, type Log } from '../observe/log.ts'
 import { startNode } from '../server/node-server.ts'
+import type { ChosenIo } from '../net/io.ts'
 import type { NodeOptions } from '../server/options.ts'
 import {
   AccountsError,
@@ -15,7 +16,7 @@ import {
   warnOfOpenFiles,
 } from './accounts.ts'
 import { daemonize, isDaemon, tellFailed, tellServing } from './daemon.ts'
-import { FlagError } from './flags.ts'
+import { EX_USAGE, FlagError, ioOf } from './flags.ts'
 import { assumeUser, removePidFile, writePidFile } from './identity.ts'
 import { type NodeFlags, nodeFlags } from './node-flags.ts'
 import { checkLogin, toNodeOptions } from './node-options.ts'
@@ -38,6 +39,7 @@ async function runNode(flags: NodeFlags, command: Command): Promise<void> {
     return
   }
   if (flags.user !== undefined) becomeUser(flags.user, command)
+  const io = ioAsUser(flags, command)
   let name = flags.nodeName
   let { accounts } = options
   if (flags.supervised) {
@@ -53,7 +55,7 @@ async function runNode(flags: NodeFlags, command: Command): Promise<void> {
   if (accounts === undefined && !flags.supervised) warnIfOpen(options, log)
   warnOfOpenFiles(found, log)
   await runServer(processOptions(flags, log), async onFatal => {
-    const server = await startNode({ ...options, name, accounts, sasl }, { log, onFatal })
+    const server = await startNode({ ...options, ...io, name, accounts, sasl }, { log, onFatal })
     const replace = (list: readonly Account[]) => server.replaceAccounts(list)
     const reload = () => {
       server.reloadTls()
@@ -92,10 +94,20 @@ function becomeUser(name: string, command: Command): void {
     assumeUser(name)
   } catch (error) {
     if (!(error instanceof FlagError)) throw error
-    const said = `error: ${error.message}`
-    if (isDaemon()) tellFailed(said, error.exitCode)
-    command.error(said, { exitCode: error.exitCode })
+    refuseAsUser(error.message, error.exitCode, command)
   }
+}
+
+/** Looked at again: io_uring may be for root alone (the sysctl kernel.io_uring_disabled). */
+function ioAsUser({ io, user }: NodeFlags, command: Command): Partial<ChosenIo> {
+  if (user === undefined) return {}
+  return ioOf(io, message => refuseAsUser(message, EX_USAGE, command))
+}
+
+function refuseAsUser(message: string, exitCode: number, command: Command): never {
+  const said = `error: ${message}`
+  if (isDaemon()) tellFailed(said, exitCode)
+  return command.error(said, { exitCode })
 }
 
 /** memcached binds to everything; whoever did not mean that finds it in the log. */

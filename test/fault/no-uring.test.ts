@@ -28,6 +28,14 @@ test('asked for by name: refused before anything listens', async () => {
   expect(run.output).toContain(`Cannot use --io uring: ${REASON}`)
 })
 
+test.skipIf(process.getuid?.() !== 0)('the user of -u is who has to be allowed it', async () => {
+  const forRoot = new URL('fixtures/uring-for-root.ts', import.meta.url).href
+  const env = { NODE_OPTIONS: `--import ${forRoot}` }
+  const run = await runMemring(nodeFlags(1, '--io', 'uring', '-u', 'nobody'), { env })
+  expect(run.code).toBe(64)
+  expect(run.output).toContain(`Cannot use --io uring: ${REASON}`)
+})
+
 /** Of this machine itself, asked in this process. */
 const refusal = uringRefusal()
 

@@ -123,6 +123,8 @@ function launch(args: readonly string[], options: ProgramOptions, portFile: stri
   return spawn(command, rest, {
     env: {
       ...process.env,
+      // Elsewhere MEMRING_IO says what to test; without koffi there is but one.
+      ...(options.withoutKoffi ? { MEMRING_IO: 'auto' } : {}),
       ...(imports.length > 0 ? { NODE_OPTIONS: imports.join(' ') } : {}),
       ...options.env,
       MEMCACHED_PORT_FILENAME: portFile,
