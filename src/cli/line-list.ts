@@ -1,6 +1,5 @@
 /** Files of a line an item, or standard input: bounded, UTF-8, empty lines left out. */
 import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 
 /** Longer lines hold no key and no node. */
 const LINE_MAX = 1024
@@ -12,26 +11,26 @@ export class KeyListError extends Error {
 /** @throws KeyListError beyond `max` lines or for a line too long. */
 export async function readLines(file: string, max: number): Promise<string[]> {
   const input = file === '-' ? process.stdin : createReadStream(file)
+  const decoder = new TextDecoder()
   const found: string[] = []
-  let size = 0
-  // Counted before lines are made of it, so that a file without any is not kept whole.
-  input.on('data', (piece: Buffer | string) => {
-    size += piece.length
-    if (size > max * LINE_MAX) input.destroy(tooMany(file, max))
-  })
-  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-    if (line === '') continue
-    if (line.length > LINE_MAX) {
-      throw new KeyListError(`Cannot use ${file}: a line of ${line.length} characters, ${EXPECTED}`)
+  let rest = ''
+  const take = (line: string): void => {
+    const text = line.replace(/\r$/, '')
+    if (text.length > LINE_MAX) {
+      const expected = `expected ${LINE_MAX} characters at most`
+      throw new KeyListError(`Cannot use ${file}: found a longer line, ${expected}`)
     }
-    found.push(line)
-    if (found.length > max) throw tooMany(file, max)
+    if (text === '') return
+    if (found.length >= max) throw new KeyListError(`Cannot use ${file}: more than ${max} lines`)
+    found.push(text)
   }
+  for await (const piece of input as AsyncIterable<Uint8Array>) {
+    const lines = (rest + decoder.decode(piece, { stream: true })).split('\n')
+    rest = lines.pop() ?? ''
+    lines.forEach(take)
+    // What has no end yet is not kept for ever.
+    if (rest.length > LINE_MAX + 1) take(rest)
+  }
+  take(rest + decoder.decode())
   return found
-}
-
-const EXPECTED = `expected ${LINE_MAX} at most`
-
-function tooMany(file: string, max: number): KeyListError {
-  return new KeyListError(`Cannot use ${file}: more than ${max} lines`)
 }

@@ -6,7 +6,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Ring } from '../../src/ring/ring.ts'
 import { TestConnection } from '../support/connection.ts'
-import { runMemring, type ServerProcess, startMemcached, startNode } from '../support/processes.ts'
+import {
+  runMemring,
+  type ServerProcess,
+  startMemcached,
+  startNode,
+  startRouter,
+} from '../support/processes.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'memring-ring-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
@@ -148,4 +154,25 @@ describe('memring ring match', () => {
     expect(lost.output).toContain('no placement explains these keys')
     expect(lost.code).toBe(1)
   })
+
+  test.each(['pymemcache', 'twemproxy,hash=crc32a,distribution=modula', 'aws-java'])(
+    'a router with placement %s puts keys where it says',
+    async placement => {
+      const addresses = servers.map(server => server.address)
+      const router = await startRouter(addresses, ['--placement', placement])
+      const connection = await TestConnection.open(router)
+      await connection.send('flush_all\r\n')
+      await connection.receive('OK\r\n'.length)
+      const keys = Array.from({ length: 400 }, (_, i) => `${placement.slice(0, 3)}:${i * 7919}`)
+      await connection.send(keys.map(key => `set ${key} 0 0 1\r\nx\r\n`).join(''))
+      await connection.receive('STORED\r\n'.length * keys.length)
+      connection.close()
+      await router.stop()
+      const args = ['ring', 'match', '--nodes', addresses.join(','), '--json']
+      const { keys: count, matches } = JSON.parse((await runMemring(args)).output)
+      expect([count, matches[0].explained]).toEqual([400, 1])
+      const found = matches[0].placements.map((match: { placement: string }) => match.placement)
+      expect(found).toContain(placement)
+    },
+  )
 })

@@ -93,6 +93,26 @@ test.each(cases)('libmemcached: %s', async (placement, behaviors) => {
   expect(sets.map(nodes => owners(ringOf(placement, nodes)))).toEqual(expected)
 })
 
+test.each([
+  ['modulo,client=php', []],
+  ['ketama-unweighted', [['OPT_DISTRIBUTION', 'DISTRIBUTION_CONSISTENT']]],
+  ['ketama', [['OPT_LIBKETAMA_COMPATIBLE', true]]],
+  [
+    'ketama-unweighted,hash=fnv1a_64',
+    [
+      ['OPT_DISTRIBUTION', 'DISTRIBUTION_CONSISTENT'],
+      ['OPT_HASH', 'HASH_FNV1A_64'],
+    ],
+  ],
+])('php-memcached: %s', async (placement, options) => {
+  const sets = [addresses(3), addresses(7)]
+  const configs = sets.map(nodes => ({ options, nodes: nodes.map(listed) }))
+  const args = [JSON.stringify(configs), String(KEY_COUNT)]
+  const { status, stdout, stderr } = await runScript('php', 'placement_oracle', args)
+  expect(status, stderr + stdout).toBe(0)
+  expect(sets.map(nodes => owners(ringOf(placement, nodes)))).toEqual(JSON.parse(stdout))
+})
+
 test('pymemcache', async () => {
   const sets = [addresses(2), addresses(3), addresses(7)]
   const expected = await askPython(

@@ -1,6 +1,8 @@
 // Golden vectors of each client itself: servers 10.0.0.1 … n on port 11211 unless said otherwise,
 // keys key0 … key99999. Where mcrouter's and folly's own tests have numbers, they are those.
-import { describe, expect, it } from 'vitest'
+import { createHash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import { describe, expect, it, test } from 'vitest'
 import { fullLabel, ringLabel } from '../../../src/ring/label.ts'
 import type { RingNode } from '../../../src/ring/nodes.ts'
 import {
@@ -148,6 +150,34 @@ describe('hash_tag', () => {
     const owners = Array.from({ length: 40 }, (_, i) => locateText(tagged, `${i}[same]${i}`))
     expect(new Set(owners)).toEqual(new Set([locateText(tagged, 'same')]))
   })
+})
+
+/** lib/dalli/ring.rb, line by line, with Node's own SHA-1 and CRC-32. */
+function dalliOwner(key: string, nodes: readonly RingNode[]): number {
+  const total = nodes.reduce((sum, node) => sum + node.weight, 0)
+  const entries = nodes.flatMap(({ label, weight }, index) => {
+    const count = Math.floor((nodes.length * 160 * weight) / total)
+    return Array.from({ length: count }, (_, i) => {
+      const digest = createHash('sha1').update(`${label}:${i}`).digest('hex')
+      return { value: Number.parseInt(digest.slice(0, 8), 16), index }
+    })
+  })
+  entries.sort((one, other) => one.value - other.value)
+  const hash = crc32(key)
+  // Past the end of an array Ruby counts from its end.
+  return (entries.findLast(({ value }) => value <= hash) ?? entries.at(-1)!).index
+}
+
+test.each([
+  ['equal nodes', [1, 1, 1]],
+  ['weights', [1, 4, 2, 3]],
+])('dalli places keys as its source says: %s', (_, weights) => {
+  const nodes = weights.map((weight, i) => ({ label: `10.0.0.${i}:11211`, weight }))
+  const ring = build('dalli', nodes)
+  for (let i = 0; i < 300; i += 1) {
+    const key = `kéy:${i * 7919}`
+    expect(locateText(ring, key)).toBe(dalliOwner(key, nodes))
+  }
 })
 
 describe('twemproxy modula', () => {
