@@ -13,6 +13,7 @@
  * pace it starts when the request was due, so it includes what had to wait for a slow server.
  */
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { assert } from '../base/assert.ts'
 import { Outstanding } from './outstanding.ts'
 import { ReplyScanner, type ReplySink, type Outcome } from './reply-scanner.ts'
@@ -22,9 +23,18 @@ import type { RequestSource } from './workload.ts'
 
 const RECONNECT_PAUSE_MS = 100
 
+/** What a connection begins with: `send` goes out, and exactly `answer` must come back. */
+export interface Greeting {
+  readonly send: string
+  readonly answer: string
+}
+
 export interface ConnectionOptions {
   readonly host: string
   readonly port: number
+  /** TLS, with whatever certificate the server has. */
+  readonly tls: boolean
+  readonly greeting: Greeting | undefined
   readonly depth: number
   readonly requestTimeoutMs: number
   readonly requests: RequestBytes
@@ -63,6 +73,9 @@ export class LoadConnection implements ReplySink {
   #nowMs = 0
   #reconnectTimer: NodeJS.Timeout | null = null
   #closed = false
+  /** What is still to come of the greeting's answer. */
+  #awaited = ''
+  #opened = (): void => {}
 
   constructor(options: ConnectionOptions) {
     this.#options = options
@@ -74,13 +87,14 @@ export class LoadConnection implements ReplySink {
   /** @throws whatever the socket reports, or an error that the time was not enough. */
   open(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const { host, port, requestTimeoutMs, receiveBuffer } = this.#options
+      const { host, port, tls, greeting, requestTimeoutMs, receiveBuffer } = this.#options
       const onread = {
         buffer: receiveBuffer,
         callback: (size: number, bytes: Uint8Array): boolean =>
           this.#onChunk(socket, bytes as Buffer, size),
       }
-      const socket = connect({ host, port, noDelay: true, onread })
+      const where = { host, port, noDelay: true, onread }
+      const socket = tls ? connectTls({ ...where, rejectUnauthorized: false }) : connect(where)
       const timer = setTimeout(() => {
         const expected = `expected within ${requestTimeoutMs} ms`
         socket.destroy(new Error(`Cannot connect to ${host}:${port}: no answer, ${expected}`))
@@ -93,11 +107,16 @@ export class LoadConnection implements ReplySink {
         this.#lose(socket, connected ? 'connection broke' : 'cannot connect', error.message)
       }
       let connected = false
-      socket.once('connect', () => {
+      this.#opened = () => {
         connected = true
         clearTimeout(timer)
         this.#lostAtMs = 0
         resolve()
+      }
+      this.#awaited = greeting?.answer ?? ''
+      socket.once(tls ? 'secureConnect' : 'connect', () => {
+        if (greeting === undefined) this.#opened()
+        else socket.write(greeting.send, 'latin1')
       })
       socket.once('error', end)
       socket.once('end', () => end(new Error('closed by the server')))
@@ -170,6 +189,7 @@ export class LoadConnection implements ReplySink {
 
   #onChunk(socket: Socket, bytes: Buffer, size: number): boolean {
     if (socket !== this.#socket) return false
+    if (this.#awaited !== '') return this.#greet(socket, bytes.toString('latin1', 0, size))
     this.#nowMs = performance.now()
     if (this.#phase !== null) this.#phase.tally.bytesReceived += size
     if (!this.#scanner.push(bytes, size)) {
@@ -178,6 +198,14 @@ export class LoadConnection implements ReplySink {
     }
     if (this.#phase !== null) this.#fill(socket, this.#phase)
     return true
+  }
+
+  #greet(socket: Socket, text: string): boolean {
+    const isRight = this.#awaited.startsWith(text)
+    if (!isRight) socket.destroy(new Error(`Cannot begin: answered ${JSON.stringify(text)}`))
+    this.#awaited = this.#awaited.slice(text.length)
+    if (isRight && this.#awaited === '') this.#opened()
+    return isRight
   }
 
   /** Fills the pipeline by one write, and ends the phase when there is nothing left to wait for. */

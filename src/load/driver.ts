@@ -9,7 +9,7 @@
  * silence are counted in the result. It runs on one event loop; measure in a process of its own.
  */
 import { Prng } from '../base/prng.ts'
-import { LoadConnection, type Pace } from './connection.ts'
+import { type Greeting, LoadConnection, type Pace } from './connection.ts'
 import { RequestBytes } from './request-bytes.ts'
 import { type LoadResult, Tally } from './tally.ts'
 import {
@@ -31,6 +31,10 @@ export interface DriverOptions {
   readonly depth?: number
   /** A connection or a reply that takes longer is given up: 1 to 600,000. **Default:** 5,000. */
   readonly requestTimeoutMs?: number
+  /** Speak TLS, whatever the certificate. **Default:** false. */
+  readonly tls?: boolean
+  /** A login, say. **Default:** none. */
+  readonly greeting?: Greeting
   /** What is not given has the value of `workloadDefaults`. */
   readonly workload?: Partial<Workload>
 }
@@ -73,6 +77,7 @@ export class LoadDriver {
    */
   static async open(options: DriverOptions): Promise<LoadDriver> {
     const { host, port, connections = 50, depth = 1, requestTimeoutMs = 5_000 } = options
+    const { tls = false, greeting } = options
     checkWhole('port', port, 1, 65_535)
     checkWhole('connections', connections, 1, CONNECTIONS_MAX)
     checkWhole('depth', depth, 1, DEPTH_MAX)
@@ -85,7 +90,8 @@ export class LoadDriver {
       throw new RangeError(`Cannot hold the requests: ${need}, expected ${SEND_BYTES_MAX} at most`)
     }
     const receiveBuffer = Buffer.allocUnsafe(RECEIVE_BUFFER_SIZE)
-    const shared = { host, port, depth, requestTimeoutMs, requests, receiveBuffer }
+    const timing = { depth, requestTimeoutMs }
+    const shared = { host, port, tls, greeting, ...timing, requests, receiveBuffer }
     const opened = Array.from({ length: connections }, () => new LoadConnection(shared))
     try {
       await Promise.all(opened.map(connection => connection.open()))

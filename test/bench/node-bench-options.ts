@@ -16,6 +16,7 @@ Compares "memring node -t 1" with "memcached -t 1" under the same load, in turn.
                        connections  1000 connections
 ${RUN_HELP}
   --node-args "…"    more flags for the node, split at spaces
+  --tls              all of them with -Z and the same certificate (ECDSA P-256)
   --aa               memcached against itself: what ratios this machine's noise makes
 
 MEMCACHED_BIN=PATH compares with that memcached too, beside the one on PATH; with --aa, it is
@@ -34,6 +35,7 @@ Examples:
 export interface Options extends RunOptions {
   readonly nodeArgs: readonly string[]
   readonly aa: boolean
+  readonly tls: boolean
 }
 
 /** Null: help was asked for. */
@@ -41,9 +43,10 @@ export function readOptions(args: readonly string[]): Options | null {
   const own = {
     'node-args': { type: 'string', default: '' },
     aa: { type: 'boolean', default: false },
+    tls: { type: 'boolean', default: false },
   } as const
   const { values } = parseArgs({ args: [...args], options: { ...commonOptions, ...own } })
   if (values.help) return null
   const nodeArgs = values['node-args'].split(' ').filter(part => part !== '')
-  return { ...runOptionsFrom(values), nodeArgs, aa: values.aa }
+  return { ...runOptionsFrom(values), nodeArgs, aa: values.aa, tls: values.tls }
 }

@@ -5,10 +5,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { Certificate } from '../support/certificates.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const START_TIMEOUT_MS = 15_000
@@ -25,12 +27,21 @@ export interface ServerCommand {
   readonly args: readonly string[]
   /** Where it was told to listen, if it is one that does not say so itself. */
   readonly port?: number
+  /** How its clients begin. */
+  readonly opening?: Opening
+}
+
+/** TLS, or a login: bytes to send first, which are answered by STORED. */
+export interface Opening {
+  readonly tls?: boolean
+  readonly login?: string
 }
 
 export interface PinnedServer {
   readonly name: string
   readonly pid: number
   readonly port: number
+  readonly opening: Opening
   /** What it answers to `version`. */
   readonly version: string
   stop(): Promise<void>
@@ -53,6 +64,12 @@ export function memcachedCommand(name: string, program: string): ServerCommand {
   // memcached refuses to run as root without being told so.
   const user = process.getuid?.() === 0 ? ['-u', 'root'] : []
   return { name, command: program, args: [...user, ...COMMON_FLAGS] }
+}
+
+/** The same with a certificate. */
+export function withTls(server: ServerCommand, { cert, key }: Certificate): ServerCommand {
+  const flags = ['-Z', '-o', `ssl_chain_cert=${cert},ssl_key=${key}`]
+  return { ...server, args: [...server.args, ...flags], opening: { tls: true } }
 }
 
 /** Our router, one data thread, over nodes that listen on these ports. */
@@ -134,10 +151,13 @@ export async function startPinned(
   })
   try {
     const reason = (): string | null => endReason
-    const told = server.port
+    const { port: told, opening = {} } = server
     const port = told ?? (await portFrom(portFile, reason))
-    const version = await (told === undefined ? askVersion(port) : askUntilAnswered(port, reason))
-    return { name: server.name, pid: child.pid!, port, version, stop: () => stop(child, ended) }
+    const version = await (told === undefined
+      ? askVersion(port, opening)
+      : askUntilAnswered(port, reason))
+    const { name } = server
+    return { name, pid: child.pid!, port, opening, version, stop: () => stop(child, ended) }
   } catch (cause) {
     await stop(child, ended)
     const text = `Cannot start ${commandText(server)}: ${output.trim() || 'no output'}`
@@ -171,7 +191,7 @@ async function askUntilAnswered(port: number, endReason: () => string | null): P
   const deadline = performance.now() + START_TIMEOUT_MS
   for (;;) {
     try {
-      return await askVersion(port)
+      return await askVersion(port, {})
     } catch (error) {
       const reason = endReason()
       if (reason !== null) throw new Error(`Cannot ask for a version: ${reason}`, { cause: error })
@@ -190,14 +210,15 @@ function readIfThere(file: string): string {
   }
 }
 
-function askVersion(port: number): Promise<string> {
+function askVersion(port: number, { tls = false, login = '' }: Opening): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: '127.0.0.1', port, timeout: STOP_TIMEOUT_MS })
+    const where = { host: '127.0.0.1', port, timeout: STOP_TIMEOUT_MS }
+    const socket = tls ? connectTls({ ...where, rejectUnauthorized: false }) : connect(where)
     let text = ''
-    socket.on('connect', () => socket.write('version\r\n'))
+    socket.on(tls ? 'secureConnect' : 'connect', () => socket.write(`${login}version\r\n`))
     socket.on('data', piece => {
       text += piece.toString('latin1')
-      const version = /^VERSION (\S+)\r\n/.exec(text)?.[1]
+      const version = /^(?:STORED\r\n)?VERSION (\S+)\r\n/.exec(text)?.[1]
       if (version === undefined) return
       socket.destroy()
       resolve(version)

@@ -29,9 +29,10 @@ async function measure(
   const { connections, keyCount, valueSize } = load
   const { rate } = options
   const label = rate === null ? `${load.name}, depth ${depth}` : `${load.name}, ${rate}/s`
-  for (const { name, port } of servers) {
+  for (const { name, port, opening } of servers) {
     const workload = { ...load.workload, keyCount, valueSize }
-    const driver = { host: '127.0.0.1', port, connections, depth, workload }
+    const { tls = false } = opening
+    const driver = { host: '127.0.0.1', port, tls, connections, depth, workload }
     await client.do({ type: 'open', name, options: driver })
     const { load: stored } = await client.measure({ type: 'preload', name })
     if (stored.stored !== keyCount) {

@@ -52,6 +52,11 @@ export class TestConnection {
     return new TestConnection(socket)
   }
 
+  /** Over a socket of another kind, already connected and not yet read. */
+  static over(socket: Socket): TestConnection {
+    return new TestConnection(socket)
+  }
+
   get ended(): boolean {
     return this.#ended
   }

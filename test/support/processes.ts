@@ -4,7 +4,7 @@
 // the kernel. What a server prints is kept and quoted when it fails to start.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { lstatSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -160,7 +160,9 @@ async function startServer(
   const output = collectOutput(child)
   const exited = exitOf(child)
   try {
-    const port = await waitForPort(portFile, child)
+    const unixPath = args[args.indexOf('-s') + 1]
+    const ready = args.includes('-s') ? () => unixPort(unixPath!) : () => readPort(portFile)
+    const port = await waitForPort(ready, child)
     return serverProcess(child, { port, output, exited })
   } catch (cause) {
     child.kill('SIGKILL')
@@ -210,7 +212,7 @@ function collectOutput(child: ChildProcess): () => string {
   return () => Buffer.concat(pieces).toString('utf8')
 }
 
-async function waitForPort(portFile: string, child: ChildProcess): Promise<number> {
+async function waitForPort(ready: () => number | undefined, child: ChildProcess): Promise<number> {
   const deadline = Date.now() + START_TIMEOUT_MS
   let failure: Error | undefined
   child.once('error', error => {
@@ -221,11 +223,16 @@ async function waitForPort(portFile: string, child: ChildProcess): Promise<numbe
     if (child.exitCode !== null || child.signalCode !== null) {
       throw new Error(`Cannot wait for the port: ended with ${child.exitCode ?? child.signalCode}`)
     }
-    const port = readPort(portFile)
+    const port = ready()
     if (port !== undefined) return port
     await sleep(5)
   }
   throw new Error(`Cannot wait for the port: nothing listens after ${START_TIMEOUT_MS} ms`)
+}
+
+/** There is no port file for a unix socket, and no port: 0, when the socket is there. */
+function unixPort(path: string): number | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true ? 0 : undefined
 }
 
 function readPort(portFile: string): number | undefined {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type DriverOptions, LoadDriver } from '../../../src/load/driver.ts'
 import type { LoadResult } from '../../../src/load/tally.ts'
+import { Certificates } from '../../support/certificates.ts'
 import { TestConnection } from '../../support/connection.ts'
 import { type ServerProcess, startMemcached } from '../../support/processes.ts'
 import { FakeServer, type Script } from './fake-server.ts'
@@ -98,6 +99,20 @@ describe('LoadDriver against memcached', () => {
     // Due from the first moment on, every half millisecond; the last few may come too late.
     expect(result.total.count).toBeLessThanOrEqual(1_000)
     expect(result.total.count).toBeGreaterThan(800)
+  })
+
+  test('over TLS it is the same', async () => {
+    const certificates = new Certificates()
+    const { cert, key } = certificates.authority
+    cleanups.push(() => certificates.remove())
+    const flags = ['-Z', '-o', `ssl_chain_cert=${cert},ssl_key=${key}`]
+    const encrypted = await startMemcached(flags)
+    cleanups.push(() => encrypted.stop())
+    const workload = { keyCount: 100 }
+    const driver = await openDriver(encrypted.port, { connections: 3, tls: true, workload })
+    expect((await driver.preload()).stored).toBe(100)
+    const result = await driver.run({ requests: 500 })
+    expect(result).toMatchObject({ ...noTrouble, hits: result.gets.count })
   })
 
   test('the server has counted exactly the requests that the driver reports', async () => {
@@ -329,6 +344,27 @@ describe('LoadDriver against a server that answers wrongly', () => {
 })
 
 describe('LoadDriver options', () => {
+  test('a greeting comes before everything, on every connection, and its answer is no reply', async () => {
+    const greeting = { send: 'set hello 0 0 2\r\nhi\r\n', answer: 'STORED\r\n' }
+    const seen: string[] = []
+    const fake = await fakeServer(({ key, rightReply }) => {
+      seen.push(key)
+      return rightReply
+    })
+    const driver = await openDriver(fake.port, { ...small, connections: 3, greeting })
+    expect(seen).toEqual(['hello', 'hello', 'hello'])
+    expect(await driver.run({ requests: 30 })).toMatchObject({ errors: 0, lost: 0 })
+    expect(fake.requestCount).toBe(33)
+  })
+
+  test('a greeting that is answered otherwise is an error that says how', async () => {
+    const greeting = { send: 'set hello 0 0 2\r\nhi\r\n', answer: 'STORED\r\n' }
+    const fake = await fakeServer(() => 'CLIENT_ERROR authentication failure\r\n')
+    await expect(openDriver(fake.port, { ...small, greeting })).rejects.toThrow(
+      'Cannot begin: answered "CLIENT_ERROR authentication failure',
+    )
+  })
+
   test('a run takes turns with itself: a second one at the same time is refused', async () => {
     const fake = await fakeServer()
     const driver = await openDriver(fake.port, small)
