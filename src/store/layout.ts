@@ -14,7 +14,7 @@
  *   16 segment lock                                  see locks.ts
  *   17 free list head   20 free count               under the segment lock
  *   18 segments known   19 in hand   25 given back  under the segment lock (segment-supply.ts)
- *   26 segments wanted  27 memory limit in KiB      any thread, as told by cache_memlimit
+ *   26 segments wanted  27 memory limit in KiB      written under the segment lock, read by all
  *   21 segments promised to private values           under the segment lock
  *   22 sequence of the segment taken last  23 (f64)   under the segment lock
  *   24 segments pinned by readers                    atomically

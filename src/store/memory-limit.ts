@@ -45,14 +45,18 @@ export class MemoryLimit {
   /** Sets the limit, in whole megabytes; what does not fit is evicted from now on. */
   set(megabytes: number): LimitOutcome {
     const { words } = this.#region
+    const { locks } = this.#store
     const bytes = megabytes * MIB
     if (bytes < MEMORY_MIN_BYTES) return LimitOutcome.tooSmall
     if (megabytes > MEGABYTES_MAX) return LimitOutcome.inBytes
     const wanted = segmentsWithin(bytes, this.#layout.segmentBytes)
     const needed = this.#indexSegments() + RESERVE_SEGMENTS + ITEM_SEGMENTS_MIN
     if (wanted > this.#layout.segmentCountMax || wanted < needed) return LimitOutcome.outOfBounds
+    // Both together: of two threads that set it at once, one says what it is.
+    locks.lock(SuperWord.segmentLock)
     Atomics.store(words, SuperWord.limitKib, bytes / 1024)
     Atomics.store(words, SuperWord.wantedCount, wanted)
+    locks.unlock(SuperWord.segmentLock)
     return LimitOutcome.done
   }
 

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { Eviction } from '../../../src/store/eviction.ts'
-import { layoutOf } from '../../../src/store/layout.ts'
+import { layoutOf, segmentsWithin, SuperWord } from '../../../src/store/layout.ts'
 import { LimitOutcome, MemoryLimit } from '../../../src/store/memory-limit.ts'
 import { Outcome, StoreCounter } from '../../../src/store/put.ts'
 import { createRegion, type Region } from '../../../src/store/region.ts'
@@ -263,6 +263,33 @@ describe('MemoryLimit.set()', () => {
     expect(made.limit.bytes).toBe(64 * MIB)
     made.settle()
     made.verify()
+  })
+
+  test('by two threads at once leaves what one of them said', () => {
+    const made = makeLimited()
+    const { words } = made.region
+    const { layout } = made
+    const limit = new MemoryLimit(made.store, made.region)
+    const other = new MemoryLimit(made.another(), made.region)
+    const { locks } = made.store
+    const lock = locks.lock.bind(locks)
+    const unlock = locks.unlock.bind(locks)
+    let before = true
+    locks.lock = word => {
+      if (before) expect(other.set(32)).toBe(LimitOutcome.done)
+      before = false
+      lock(word)
+    }
+    let written = 0
+    locks.unlock = word => {
+      // Whoever comes now waits for this thread: both words are there before it lets go.
+      written = words[SuperWord.wantedCount]!
+      unlock(word)
+    }
+    expect(limit.set(16)).toBe(LimitOutcome.done)
+    expect(before).toBe(false)
+    expect(written).toBe(segmentsWithin(16 * MIB, layout.segmentBytes))
+    expect(limit.bytes).toBe(16 * MIB)
   })
 
   test('without a reserve comes back to the start, and no further', () => {

@@ -1,7 +1,7 @@
 /** `verifyStore` itself: each kind of damage that it should find is done, and must be found. */
 import { describe, expect, test } from 'vitest'
 import { SuperWord } from '../../../src/store/layout.ts'
-import { MetaWord, SegmentState } from '../../../src/store/segment-lists.ts'
+import { Live, MetaWord, SegmentState } from '../../../src/store/segment-lists.ts'
 import { verifyStore } from '../../../src/store/verify.ts'
 import { makeStore, NOW, putOf, setOf, type TestStore, valueOf } from './support.ts'
 
@@ -26,6 +26,12 @@ function slotOf(made: TestStore, key: string): number {
   }
   expect(found.length).toBe(1)
   return found[0]!
+}
+
+function itemOf({ store }: TestStore, key: string): number {
+  const item = store.find(Buffer.from(key), 0, key.length)
+  store.unlock()
+  return item
 }
 
 type Damage = readonly [what: string, found: RegExp, damage: (made: TestStore) => void]
@@ -67,6 +73,35 @@ const damages: readonly Damage[] = [
     'an item that nobody links any more',
     /live items/,
     made => made.store.index.clear(slotOf(made, 'key-7')),
+  ],
+  [
+    'live words that do not add up',
+    /live words/,
+    made => {
+      const segment = made.store.segments.segmentOf(itemOf(made, 'key-7'))
+      const word = meta(made, segment, MetaWord.live)
+      made.region.words[word] = made.region.words[word]! + Live.word
+    },
+  ],
+  [
+    'live words of a run that do not add up',
+    /run \d+ counts/,
+    made => {
+      setOf(made.store, 'in-run', valueOf(1, 20_000))
+      const head = made.store.runs.headOf(itemOf(made, 'in-run'))
+      const word = meta(made, head, MetaWord.runLive)
+      made.region.words[word] = made.region.words[word]! - 1
+    },
+  ],
+  [
+    'a segment that has lost its run',
+    /lost its run|says it is of/,
+    made => {
+      for (let i = 0; i < 5; i += 1) setOf(made.store, `in-run-${i}`, valueOf(i, 20_000))
+      const head = made.store.runs.headOf(itemOf(made, 'in-run-0'))
+      const body = made.store.largeSegments.next(head)
+      made.region.words[meta(made, body, MetaWord.run)] = body + 1
+    },
   ],
   [
     'a writer that never left',
