@@ -182,6 +182,12 @@ export class EpollStream implements LoopStream {
     this.handler!.onDrain()
   }
 
+  idle(): void {
+    if (this.isClosing || this.#isEnding) return
+    if (this.handler?.onIdle === undefined) this.end()
+    else this.handler.onIdle()
+  }
+
   /** The last word, once its descriptor is closed. */
   closed(): void {
     this.isClosed = true

@@ -10,6 +10,7 @@ import {
   AF_INET6,
   AF_UNIX,
   familyOf,
+  labelOfAddress,
   SOCKADDR_BYTES,
   socketAddress,
   unixAddress,
@@ -123,6 +124,13 @@ export class Kernel {
     const name = new Uint8Array(SOCKADDR_BYTES)
     const result = this.#calls.getpeername(fd, name, int32(SOCKADDR_BYTES))
     return result < 0 ? 'gone' : textOfAddress(name)
+  }
+
+  /** Where a socket is bound, as memcached says it; undefined: the descriptor is none. */
+  boundTo(fd: number): string | undefined {
+    const name = new Uint8Array(SOCKADDR_BYTES)
+    const result = this.#calls.getsockname(fd, name, int32(SOCKADDR_BYTES))
+    return result < 0 ? undefined : labelOfAddress(name)
   }
 
   /** Sends what fits at once and closes: for a connection that is refused. */

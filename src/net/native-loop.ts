@@ -16,6 +16,10 @@ export interface LoopStream extends Stream {
   heardAt: number
   /** We connected to the peer, not the other way round. */
   readonly isOutbound: boolean
+  /** Whether `end` has been called. */
+  readonly isEnding: boolean
+  /** The peer has said nothing for as long as it may. */
+  idle(): void
 }
 
 /** Closing one reads away what is left to read, at most this many times the space there is. */
@@ -112,8 +116,9 @@ export abstract class NativeLoop implements NativeTransport {
     this.seconds += 1
     for (const stream of this.streams()) {
       const silent = stream.isOutbound ? 0 : this.seconds - stream.heardAt
-      if (silent > idleSeconds + IDLE_GRACE_MS / 1000) stream.destroy()
-      else if (silent > idleSeconds) stream.end()
+      if (silent <= idleSeconds) continue
+      if (!stream.isEnding) stream.idle()
+      else if (silent > idleSeconds + IDLE_GRACE_MS / 1000) stream.destroy()
     }
   }
 

@@ -101,6 +101,16 @@ class NodeStream implements Stream {
     this.#socket.destroy()
   }
 
+  get isEnding(): boolean {
+    return this.#ended
+  }
+
+  idle(): void {
+    if (this.#ended) return
+    if (this.#handler?.onIdle === undefined) this.end()
+    else this.#handler.onIdle()
+  }
+
   fail(error: Error): void {
     this.#socket.destroy(error)
   }
@@ -253,9 +263,10 @@ export class NodeTransport implements PortableTransport {
 
   #limitIdle(socket: Socket, stream: NodeStream): void {
     if (this.#idleSeconds === 0) return
-    socket.setTimeout(this.#idleSeconds * 1000, () => {
-      stream.end()
-      setTimeout(() => stream.destroy(), IDLE_GRACE_MS).unref()
+    // As elsewhere, where whole seconds are counted: a little later than asked, not sooner.
+    socket.setTimeout((this.#idleSeconds + 1) * 1000, () => {
+      stream.idle()
+      if (stream.isEnding) setTimeout(() => stream.destroy(), IDLE_GRACE_MS).unref()
     })
   }
 

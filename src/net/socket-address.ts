@@ -41,6 +41,24 @@ export function textOfAddress(name: Uint8Array): string {
   return `${new URL(`http://[${full}]`).hostname.slice(1, -1)}:${port}`
 }
 
+/** As memcached says it: `tcp:address:port`, `tcp6:[address]:port`, `unix:path`. */
+export function labelOfAddress(name: Uint8Array): string {
+  const family = name[0]! + name[1]! * 256
+  if (family === AF_UNIX) {
+    const end = name.indexOf(0, 2)
+    return `unix:${Buffer.from(name.subarray(2, end < 0 ? name.length : end)).toString('latin1')}`
+  }
+  return labelOfPeer(textOfAddress(name))
+}
+
+/** The same of `address:port` or `unix`. */
+export function labelOfPeer(peer: string): string {
+  const colon = peer.lastIndexOf(':')
+  if (colon < 0) return peer
+  const host = peer.slice(0, colon)
+  return host.includes(':') ? `tcp6:[${host}]${peer.slice(colon)}` : `tcp:${peer}`
+}
+
 export function unixAddress(path: string): Uint8Array {
   const bytes = Buffer.from(path)
   if (bytes.length > UNIX_PATH_MAX) {

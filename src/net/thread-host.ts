@@ -139,6 +139,11 @@ export class ThreadHost {
     await this.#pool.close()
   }
 
+  /** Descriptors that accept; none without the kernel's calls. */
+  get listenerFds(): readonly number[] {
+    return this.#listeners.map(({ fd }) => fd)
+  }
+
   /** Makes a thread that blocks in the kernel look round (`onWoken`); others look by themselves. */
   wake(index: number): void {
     const lane = this.#lanes[index]

@@ -38,6 +38,8 @@ export interface StreamHandler {
   onDrain(): void
   /** The peer sends no more; it may still read. */
   onEnd(): void
+  /** A client has said nothing for as long as it may: closes it, or not. Absent: it is closed. */
+  onIdle?(): void
   /** Once, last. `error` is empty for a normal close, a reset by the peer included. */
   onClose(error: string): void
 }

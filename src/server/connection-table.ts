@@ -7,7 +7,7 @@
  */
 import { toLatin1 } from '../base/bytes.ts'
 
-export const ConnectionState = { none: 0, reading: 1, watching: 2 } as const
+export const ConnectionState = { none: 0, fresh: 1, reading: 2, watching: 3, listening: 4 } as const
 export type ConnectionState = (typeof ConnectionState)[keyof typeof ConnectionState]
 
 const SLOT_WORDS = 16
@@ -46,11 +46,22 @@ export class ConnectionTable {
     for (let i = 0; i < size; i += 1) this.#bytes[slot * 4 + PEER_AT + i] = peer.charCodeAt(i)
     this.#words[slot + 2] = size
     this.#words[slot + 1] = now
-    Atomics.store(this.#words, slot, ConnectionState.reading)
+    Atomics.store(this.#words, slot, ConnectionState.fresh)
+  }
+
+  /** One that accepts others. */
+  listens(fd: number, now: number): void {
+    if (!this.#has(fd)) return
+    this.open(fd, '', now)
+    Atomics.store(this.#words, fd * SLOT_WORDS, ConnectionState.listening)
   }
 
   heard(fd: number, now: number): void {
-    if (this.#has(fd)) this.#words[fd * SLOT_WORDS + 1] = now
+    if (!this.#has(fd)) return
+    const words = this.#words
+    const slot = fd * SLOT_WORDS
+    words[slot + 1] = now
+    if (words[slot] === ConnectionState.fresh) words[slot] = ConnectionState.reading
   }
 
   watches(fd: number): void {

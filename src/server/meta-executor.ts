@@ -15,6 +15,7 @@ import type { Request } from '../protocol/request.ts'
 import { endsToken } from '../protocol/text-line.ts'
 import type { ValueSource } from '../session/executor.ts'
 import type { Session } from '../session/session.ts'
+import { ClassCounter, type ClassTally } from '../store/class-tally.ts'
 import { ItemState } from '../store/items.ts'
 import { hasCas } from '../store/judge.ts'
 import { Miss, Outcome, type Put, PutMode } from '../store/put.ts'
@@ -33,10 +34,8 @@ export type MetaHost = {
   count: (counter: Counter) => void
   /** An exptime as sent → unix seconds. */
   exptime: (sent: number) => number
-  /** What a hit says of its item … */
+  /** What there is to say of an item. */
   describe: (item: number) => Hit
-  /** … and the same of an item that is only looked at. */
-  peek: (item: number) => Hit
   /** Key, value, client flags and cas of a request, to be stored. */
   toPut: (request: Request) => Put
   pinned: (item: number) => ValueSource | undefined
@@ -45,10 +44,12 @@ export type MetaHost = {
 export class MetaExecutor {
   readonly #host: MetaHost
   readonly #store: Store
+  readonly #classes: ClassTally
 
   constructor(host: MetaHost) {
     this.#host = host
     this.#store = host.store
+    this.#classes = host.store.tally.classes
   }
 
   execute(session: Session, request: Request): void {
@@ -85,7 +86,7 @@ export class MetaExecutor {
       item = this.#vivify(request)
     }
     try {
-      this.#countGet(item !== 0, meta)
+      this.#countGet(item, meta)
       if (item === 0) {
         request.encoder.miss(session.output, request)
         return
@@ -180,16 +181,18 @@ export class MetaExecutor {
     return !items.hasCas || hasCas(items, item, casLow, casHigh)
   }
 
-  #countGet(isHit: boolean, meta: MetaFlags): void {
+  /** Caller holds the bucket lock of an item. */
+  #countGet(item: number, meta: MetaFlags): void {
     const { count } = this.#host
-    if (isHit && meta.has(Flag.newTtl)) {
-      count(Counter.cmdTouch)
-      count(Counter.touchHits)
+    const touches = item !== 0 && meta.has(Flag.newTtl)
+    count(touches ? Counter.cmdTouch : Counter.cmdGet)
+    if (item !== 0) {
+      count(touches ? Counter.touchHits : Counter.getHits)
+      const ofClass = touches ? ClassCounter.touchHits : ClassCounter.getHits
+      this.#classes.countItem(this.#store.items, item, ofClass)
       return
     }
-    count(Counter.cmdGet)
-    count(isHit ? Counter.getHits : Counter.getMisses)
-    if (isHit) return
+    count(Counter.getMisses)
     if (this.#store.miss === Miss.expired) count(Counter.getExpired)
     if (this.#store.miss === Miss.flushed) count(Counter.getFlushed)
   }
@@ -209,6 +212,7 @@ export class MetaExecutor {
         status = item === 0 ? Status.notFound : Status.exists
         break
       }
+      const size = items.memcachedBytes(item)
       if (meta.has(Flag.removeValue)) {
         const outcome = this.#removeValue(request, item)
         if (outcome !== Outcome.stored && outcome !== Outcome.noMemory) continue
@@ -220,7 +224,10 @@ export class MetaExecutor {
         if (meta.has(Flag.newTtl)) store.settle(request.key, request.keyAt, request.keySize)
         status = Status.deleted
       }
-      if (status === Status.deleted && !meta.has(Flag.invalidate)) count(Counter.deleteHits)
+      if (status === Status.deleted && !meta.has(Flag.invalidate)) {
+        count(Counter.deleteHits)
+        this.#classes.count(size, ClassCounter.deleteHits)
+      }
       break
     }
     request.encoder.status(session.output, request, status)
@@ -275,6 +282,8 @@ export class MetaExecutor {
     }
     if (outcome === Outcome.stored) {
       count(down ? Counter.decrHits : Counter.incrHits)
+      const size = itemSize(request.keySize, store.number.toString().length, 0)
+      this.#classes.count(size, down ? ClassCounter.decrHits : ClassCounter.incrHits)
       meta.itemExptime = store.exptime
       if (meta.has(Flag.newTtl)) this.#touchNumber(request)
       this.#answerNumber(session, request)
@@ -321,7 +330,7 @@ export class MetaExecutor {
       request.encoder.miss(output, request)
       return
     }
-    const { casLow, casHigh, clientFlags, valueSize } = this.#host.peek(item)
+    const { casLow, casHigh, clientFlags, valueSize } = this.#host.describe(item)
     const exptime = items.exptime(item)
     const idle = Math.max(0, now - items.lastAccess(item))
     const isFetched = items.isMarked(item, ItemState.read)

@@ -82,6 +82,7 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
   }
   const clockEpochMs = monotonicEpochMs()
   const clock = systemClock(clockEpochMs)
+  const connections = ConnectionTable.create(options.connectionLimit)
   const extras: NodeExtras = {
     // What threads need not know they are not told.
     options: { ...options, io: plan.io, accounts: options.accounts && [] },
@@ -92,7 +93,7 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     switches: switches.buffer,
     prefixes: new PrefixStats(options.prefixDelimiter).buffer,
     watchLog: watchLog.handle,
-    connections: ConnectionTable.create(options.connectionLimit).buffer,
+    connections: connections.buffer,
     fences: Fences.create(options.connectionLimit).buffer,
     events: events.buffer,
     logins: desk?.ring.handle,
@@ -117,6 +118,7 @@ export async function startNode(options: NodeOptions, hooks: NodeServerHooks): P
     native: plan.io !== 'net',
   })
   wake = thread => host.wake(thread)
+  for (const fd of host.listenerFds) connections.listens(fd, extras.startedAt)
   const stopHousekeeping = keepHouse({
     region,
     layout,

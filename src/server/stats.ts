@@ -4,6 +4,8 @@ import { Counter, STORE_BLOCK } from '../observe/counters.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import type { StatAnswer, StatRow } from '../session/executor.ts'
 import type { Control } from '../net/control.ts'
+import { loadKernel } from '../net/kernel.ts'
+import { labelOfPeer } from '../net/socket-address.ts'
 import { StoreCounter } from '../store/put.ts'
 import type { NodeOptions } from './options.ts'
 import type { ClassCounters } from './class-counters.ts'
@@ -88,29 +90,34 @@ export function nodeStats(
 
 const STATE_NAME: Readonly<Record<ConnectionState, string>> = {
   [ConnectionState.none]: 'conn_closed',
+  [ConnectionState.fresh]: 'conn_new_cmd',
   [ConnectionState.reading]: 'conn_read',
   [ConnectionState.watching]: 'conn_watch',
+  [ConnectionState.listening]: 'conn_listening',
 }
 
-/** Accepted connections only: what listens belongs to another thread, and is never idle. */
+/**
+ * What listens, and what was accepted there; without kernel calls listeners are not known, nor
+ * where a connection was accepted.
+ */
 function* connectionStats({ connections, store }: StatHost, asking: number): Generator<StatRow> {
+  const kernel = loadKernel()
   for (const connection of connections.connections()) {
     if (connection === undefined) {
       yield undefined
       continue
     }
     const { fd, state, heardAt, peer } = connection
-    yield [`${fd}:addr`, addressOf(peer)]
+    const bound = kernel?.boundTo(fd)
+    if (state === ConnectionState.listening) {
+      yield [`${fd}:addr`, bound ?? 'gone']
+    } else {
+      yield [`${fd}:addr`, labelOfPeer(peer)]
+      if (bound !== undefined) yield [`${fd}:listen_addr`, bound]
+    }
     yield [`${fd}:state`, fd === asking ? 'conn_parse_cmd' : STATE_NAME[state]]
     yield [`${fd}:secs_since_last_cmd`, Math.max(0, store.now - heardAt)]
   }
-}
-
-function addressOf(peer: string): string {
-  const colon = peer.lastIndexOf(':')
-  if (colon < 0) return peer
-  const host = peer.slice(0, colon)
-  return host.includes(':') ? `tcp6:[${host}]${peer.slice(colon)}` : `tcp:${peer}`
 }
 
 function rowsThenEnd(rows: Iterable<StatRow>): StatAnswer {
@@ -164,7 +171,7 @@ function general(host: StatHost): Row[] {
   return [
     ...processRows(facts, store.now),
     ...connectionRows(facts),
-    ...commandRows(counters),
+    ...commandRows(counters, facts.options.extended.idleTimeout > 0),
     ...slabRowsOfAll(host),
     ...tlsRows(counters, facts, store.now),
     ...storeRows(counters, switches),
@@ -206,7 +213,7 @@ function connectionRows({ options, control }: NodeFacts): Row[] {
   ]
 }
 
-function commandRows(counters: Counters): Row[] {
+function commandRows(counters: Counters, withIdleKicks: boolean): Row[] {
   const of = (counter: Counter) => counters.sum(counter)
   return [
     ['cmd_get', of(Counter.cmdGet)],
@@ -233,6 +240,7 @@ function commandRows(counters: Counters): Row[] {
     ['store_no_memory', of(Counter.storeNoMemory)],
     ['auth_cmds', of(Counter.authCmds)],
     ['auth_errors', of(Counter.authErrors)],
+    ...(withIdleKicks ? [['idle_kicks', of(Counter.idleKicks)] as Row] : []),
     ['bytes_read', of(Counter.bytesRead)],
     ['bytes_written', of(Counter.bytesWritten)],
   ]

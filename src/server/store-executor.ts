@@ -96,11 +96,7 @@ export class StoreExecutor implements Executor {
       cas: options.cas,
       count: counter => this.#count(counter),
       exptime: this.#toExptime,
-      describe: item => {
-        this.#classes.countItem(options.store.items, item, ClassCounter.getHits)
-        return this.#describe(item)
-      },
-      peek: item => this.#describe(item),
+      describe: item => this.#describe(item),
       toPut: request => this.#toPut(request),
       pinned: item => this.#pinned(item),
     })
@@ -322,7 +318,8 @@ export class StoreExecutor implements Executor {
       this.#store.removeFound()
     }
     this.#store.unlock()
-    this.#count(item === 0 ? Counter.deleteMisses : Counter.deleteHits)
+    if (item === 0) this.#count(Counter.deleteMisses)
+    else if (isSame) this.#count(Counter.deleteHits)
     let status: Status = Status.notFound
     if (item !== 0) status = isSame ? Status.deleted : Status.exists
     request.encoder.status(session.output, request, status)

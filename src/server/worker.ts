@@ -14,7 +14,13 @@ import { openTransport } from '../net/io.ts'
 import { openDoors } from '../net/open-doors.ts'
 import type { ReplaceTls, TlsMaterial } from '../net/tls-material.ts'
 import type { Stream } from '../net/transport.ts'
-import { Counters, type CountersHandle, sessionCounters, tlsCounters } from '../observe/counters.ts'
+import {
+  Counter,
+  Counters,
+  type CountersHandle,
+  sessionCounters,
+  tlsCounters,
+} from '../observe/counters.ts'
 import { EventKind, Events } from '../observe/events.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import { Output } from '../protocol/output.ts'
@@ -144,6 +150,12 @@ export default async function runNodeThread(task: DataTask & NodeExtras): Promis
       else if (switches.get('verbosity') > 0) {
         events.emit(EventKind.connectionClosed, index, peer)
       }
+    },
+    onIdle: ({ stream }: Session) => {
+      // As with memcached, idle_timeout is about the network.
+      if (stream.peer === 'unix') return
+      counts[Counter.idleKicks] = counts[Counter.idleKicks]! + 1
+      stream.end()
     },
     output,
     authenticator: logins,

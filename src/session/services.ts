@@ -46,6 +46,8 @@ export type SessionServices = {
   version: Uint8Array
   /** The first byte of a connection was one of Redis' protocol; it gets ERROR like any other. */
   onRedisPeer?(session: Session): void
+  /** The peer has said nothing for as long as it may. Absent: that never ends. */
+  onIdle?(session: Session): void
   /** Before the session is forgotten; `error` is empty for a normal close. */
   onClosed(session: Session, error: string): void
 }

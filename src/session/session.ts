@@ -89,6 +89,11 @@ export class Session implements StreamHandler {
     this.#settle()
   }
 
+  onIdle(): void {
+    // Who watches has nothing to say.
+    if (!this.#listening) this.services.onIdle?.(this)
+  }
+
   onClose(error: string): void {
     this.#closed = true
     this.guard?.release()

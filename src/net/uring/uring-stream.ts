@@ -142,6 +142,16 @@ export class UringStream implements LoopStream, Sending {
     this.#owner.attend(this)
   }
 
+  get isEnding(): boolean {
+    return this.wasEnded
+  }
+
+  idle(): void {
+    if (this.state !== State.open) return
+    if (this.handler.onIdle === undefined) this.end()
+    else this.handler.onIdle()
+  }
+
   destroy(): void {
     if (this.state === State.closed) return
     this.state = State.closed
