@@ -251,6 +251,18 @@ function rowsIf(condition: boolean, names: readonly string[]): Row[] {
   return condition ? names.map(name => [name, 0]) : []
 }
 
+const SLAB_REASSIGN: readonly Row[] = [
+  ['slab_reassign_rescues', 0],
+  ['slab_reassign_chunk_rescues', 0],
+  ['slab_reassign_inline_reclaim', 0],
+  ['slab_reassign_busy_items', 0],
+  ['slab_reassign_busy_deletes', 0],
+  ['slab_reassign_busy_nomem', 0],
+  ['slab_reassign_last_busy_status', 'none'],
+  ['slab_reassign_running', 0],
+  ['slabs_moved', 0],
+]
+
 function slabRowsOfAll({ counters, facts, switches, watchLog }: StatHost): Row[] {
   const { options, control, hashPower, indexBytes, memoryLimitBytes } = facts
   const { heldOff, heldOffMicroseconds } = control.statistics
@@ -264,15 +276,7 @@ function slabRowsOfAll({ counters, facts, switches, watchLog }: StatHost): Row[]
     ['hash_power_level', hashPower()],
     ['hash_bytes', indexBytes()],
     ['hash_is_expanding', 0],
-    ['slab_reassign_rescues', 0],
-    ['slab_reassign_chunk_rescues', 0],
-    ['slab_reassign_inline_reclaim', 0],
-    ['slab_reassign_busy_items', 0],
-    ['slab_reassign_busy_deletes', 0],
-    ['slab_reassign_busy_nomem', 0],
-    ['slab_reassign_last_busy_status', 'none'],
-    ['slab_reassign_running', 0],
-    ['slabs_moved', 0],
+    ...(options.extended.slabReassign ? SLAB_REASSIGN : []),
     ...rowsIf(switches.get('lruCrawler') === 1, ['lru_crawler_running', 'lru_crawler_starts']),
     ...rowsIf(options.extended.lruMaintainer, ['lru_maintainer_juggles']),
     ['malloc_fails', 0],

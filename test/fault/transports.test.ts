@@ -104,9 +104,18 @@ describe.each([...(hasUring ? ['uring'] : []), 'epoll', 'net'])('--io %s', io =>
     const program = await startProgram(nodeFlags(1, '--io', io, '-o', 'idle_timeout=1'))
     const client = await TestConnection.open(program)
     expect(await client.ask('version')).toMatch(/^VERSION/)
+    const watcher = await TestConnection.open(program)
+    expect(await watcher.ask('watch fetchers')).toBe('OK')
     const from = performance.now()
     expect(await client.receiveEnd()).toHaveLength(0)
     expect(performance.now() - from).toBeGreaterThan(500)
+    // Counted, once each; who watches has nothing to say, and stays.
+    const counting = await TestConnection.open(program)
+    expect((await readStats(counting)).get('idle_kicks')).toBe('1')
+    expect((await watcher.receiveQuiet(20)).length).toBe(0)
+    expect(watcher.ended).toBe(false)
+    counting.close()
+    watcher.close()
   })
 
   test('one that does not read either, with replies on their way to it, is closed too', async () => {
