@@ -24,7 +24,7 @@ const ring = Ring.build(
   NAMES.map(label => ({ name: label, label, host: label, port: 1, weight: 1 })),
 )
 
-/** What may be read of a key: the last acknowledged value, or what was tried since; or nothing. */
+/** What may be read of a key: the last acknowledged value, or what failed since; or nothing. */
 type Key = { name: string; isOnFirst: boolean; allowed: Set<string>; version: number }
 
 class Flapping {
@@ -85,7 +85,8 @@ class Flapping {
       const said = await client.ask(line)
       if (said === 'STORED') key.allowed = new Set([value])
       else if (said === 'DELETED' || said === 'NOT_FOUND') key.allowed = new Set()
-      else if (!isDelete) key.allowed.add(value)
+      // What the node had before is deleted before it serves again.
+      else key.allowed = new Set(isDelete ? [] : [value])
       if (!key.isOnFirst || !isAway)
         expect(said, key.name).toMatch(/^(?:STORED|DELETED|NOT_FOUND)$/)
       else expect(said, key.name).toMatch(DOWN)
@@ -117,7 +118,7 @@ class Flapping {
     for (const key of keys) {
       key.version += 1
       const value = `${key.name}.${key.version}`
-      key.allowed.add(value)
+      key.allowed = new Set([value])
       await client.send(`set ${key.name} 0 0 ${value.length}\r\n${value}\r\n`)
     }
     const from = performance.now()
