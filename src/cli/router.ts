@@ -15,7 +15,7 @@ import type { IoChoice } from '../net/io.ts'
 import { createLog } from '../observe/log.ts'
 import { nodeLabel, type Placement } from '../ring/placement.ts'
 import { presetNames } from '../ring/presets.ts'
-import { healthDefaults } from '../router/health.ts'
+import { deadNodeDefaults, healthDefaults } from '../router/health.ts'
 import type { RouterNode, RouterOptions } from '../router/options.ts'
 import { startRouter } from '../router/router-server.ts'
 import { canMap } from '../store/region.ts'
@@ -86,6 +86,7 @@ const defaults = {
   reconnectMinMs: 50,
   reconnectMaxMs: 1000,
   healthSettings: healthDefaults,
+  deadNode: deadNodeDefaults,
   outstandingPerNode: 65_536,
   itemSizeMax: MIB,
 }
@@ -155,6 +156,10 @@ async function runRouter(flags: Flags, command: Command): Promise<void> {
   }
   let { options } = loaded
   if (flags.supervised) options = configured(options, await configureBySupervisor())
+  if (options.deadNode.writes === 'discard' && options.stateDir === undefined) {
+    const reason = 'expected --state-dir, where it is kept what they miss'
+    command.error(`Cannot discard writes of nodes that are down: ${reason}`, { exitCode: EX_USAGE })
+  }
   const log = createLog('router')
   const portFlag = flags.config ? '-p, or router.listen in the cluster file' : '-p'
   warnOfOpenFiles(loaded, log)
@@ -322,5 +327,7 @@ function configured(options: RouterOptions, message: ConfigureMessage): RouterOp
     nodes: message.nodes ?? options.nodes,
     accounts: message.users.length > 0 ? message.users : undefined,
     nodeCredential: message.nodeUser,
+    stateDir: options.stateDir ?? message.stateDir,
+    nodesAreEmpty: message.nodesAreEmpty === true,
   }
 }

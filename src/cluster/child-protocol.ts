@@ -34,6 +34,10 @@ export type ConfigureMessage = {
   nodes?: readonly RingNode[]
   /** Router only: where to listen, instead of what the cluster file says. */
   listen?: readonly ListenConfig[]
+  /** Router only: where it keeps what must outlive its process. */
+  stateDir?: string
+  /** Router only: the nodes have been started just now, there is nothing in them. */
+  nodesAreEmpty?: boolean
 }
 
 /** The only message from a child: it accepts connections on these addresses. */

@@ -208,6 +208,14 @@ function routerOf(entry: RouterEntry, directory: string): RouterConfig {
     requestTimeoutMs: entry.timeouts.request,
     reconnectMinMs: entry.reconnect.min,
     reconnectMaxMs: entry.reconnect.max,
+    healthSettings: {
+      timeoutMs: entry.health.timeout,
+      failures: entry.health.failures,
+      errorPercent: entry.health.errors,
+      journalKeys: entry.health.journal,
+    },
+    deadNode: entry.dead_node,
+    outstandingPerNode: entry.outstanding_per_node,
     allow: entry.allow,
     io: entry.io,
   }

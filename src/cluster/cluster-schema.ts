@@ -126,6 +126,18 @@ export const nodeSchema = z.strictObject({
   ...nodeSettings,
 })
 
+const health = {
+  timeout: milliseconds(800),
+  failures: whole(1, 1000).default(3),
+  errors: whole(1, 100).default(50),
+  journal: whole(0, 1_000_000).default(10_000),
+}
+
+const deadNode = {
+  reads: z.enum(['miss', 'error'], { error: '"miss" or "error"' }).default('miss'),
+  writes: z.enum(['error', 'discard'], { error: '"error" or "discard"' }).default('error'),
+}
+
 export const routerSchema = z.strictObject({
   listen: z
     .array(listener, { error: `a list of 1 to ${LISTEN_COUNT_MAX} addresses` })
@@ -145,6 +157,9 @@ export const routerSchema = z.strictObject({
   reconnect: z
     .strictObject({ min: milliseconds(50), max: milliseconds(1000) }, mapping())
     .prefault({}),
+  outstanding_per_node: whole(1, 10_000_000).default(65_536),
+  health: z.strictObject(health, mapping()).prefault({}),
+  dead_node: z.strictObject(deadNode, mapping()).prefault({}),
 })
 
 export const userSchema = z.strictObject({
@@ -179,6 +194,8 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
   placement: ['preset', ...Object.keys(optionFields)],
   'router.timeouts': ['connect', 'request'],
   'router.reconnect': ['min', 'max'],
+  'router.health': Object.keys(health),
+  'router.dead_node': Object.keys(deadNode),
   'router.tls': Object.keys(tls.shape),
   'router.node_tls': Object.keys(nodeTls.shape),
   users: Object.keys(userSchema.shape),

@@ -53,6 +53,25 @@ export type NodeTlsConfig = {
 /** `secure`: as the prefixes of `-l` say it; undefined: no TLS. */
 export type ListenConfig = Address & { secure?: 'tls' | 'btls' | 'mtls' | undefined }
 
+/** When a node counts as down, and what is remembered for it meanwhile. */
+export type HealthSettings = {
+  /** What a node that owes an answer may be silent. */
+  timeoutMs: number
+  /** Connections that fail or end, one after another, without an answer in between. */
+  failures: number
+  /** Percent of a second's answers that may be errors or too late. */
+  errorPercent: number
+  /** Keys of missed writes that are remembered for a node; more, and it is flushed. */
+  journalKeys: number
+}
+
+/** What clients are told in place of a node that is down. */
+export type DeadNode = {
+  reads: 'miss' | 'error'
+  /** `discard`: as if it had been stored, and evicted at once. */
+  writes: 'error' | 'discard'
+}
+
 export type RouterConfig = {
   listen: readonly ListenConfig[]
   tls: TlsConfig | undefined
@@ -66,6 +85,10 @@ export type RouterConfig = {
   requestTimeoutMs: number
   reconnectMinMs: number
   reconnectMaxMs: number
+  healthSettings: HealthSettings
+  deadNode: DeadNode
+  /** Requests that may wait for one node; more fail at once. */
+  outstandingPerNode: number
   /** Networks that clients may come from; undefined: any. */
   allow: readonly string[] | undefined
   io: IoName | undefined

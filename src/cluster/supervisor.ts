@@ -9,7 +9,9 @@
  * orphans: a child ends itself when its IPC channel closes, even if the supervisor was killed.
  */
 import { randomBytes } from 'node:crypto'
-import { availableParallelism } from 'node:os'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConfigureMessage, RingNode } from './child-protocol.ts'
 import type { Address, ClusterConfig, NodeConfig, User } from './config.ts'
@@ -43,6 +45,8 @@ export class Supervisor {
   readonly #router: SupervisedProcess
   readonly #nodesServe = Promise.withResolvers<void>()
   #stopped: Promise<void> | undefined
+  #stateDir: string | undefined
+  #hadRouter = false
 
   constructor(options: SupervisorOptions) {
     this.#options = options
@@ -76,13 +80,15 @@ export class Supervisor {
 
   /** Ends every child, in order; resolves when none is left. May be called more than once. */
   stop(): Promise<void> {
-    this.#stopped ??= this.#stop()
+    this.#stopped ??= this.#stop().finally(() => this.#removeState())
     return this.#stopped
   }
 
   /** Ends every child at once, without asking. */
   kill(): void {
-    this.#stopped ??= Promise.all(this.#all().map(child => child.ended)).then(() => undefined)
+    this.#stopped ??= Promise.all(this.#all().map(child => child.ended)).then(() =>
+      this.#removeState(),
+    )
     for (const child of this.#all()) child.kill()
   }
 
@@ -139,10 +145,23 @@ export class Supervisor {
           users: config.users,
           nodes: config.nodes.map((node, at) => this.#ringNode(node, at)),
           listen: listening.length > 0 ? listening : config.router.listen,
+          stateDir: this.#stateDirectory(),
+          nodesAreEmpty: !this.#hadRouter,
         }
+        this.#hadRouter = true
         return this.#nodeUser === undefined ? message : { ...message, nodeUser: this.#nodeUser }
       },
     })
+  }
+
+  /** What a router remembers of these nodes is worth nothing without them: it ends with this. */
+  #stateDirectory(): string {
+    this.#stateDir ??= mkdtempSync(join(tmpdir(), 'memring-up-state-'))
+    return this.#stateDir
+  }
+
+  #removeState(): void {
+    if (this.#stateDir !== undefined) rmSync(this.#stateDir, { recursive: true, force: true })
   }
 
   #spec(name: string, own: Pick<ProcessSpec, 'args' | 'configure'>): ProcessSpec {

@@ -41,6 +41,8 @@ export const Counter = {
   logWatcherSkipped: 32,
   connYields: 33,
   idleKicks: 34,
+  writesMissed: 35,
+  writesDiscarded: 36,
 } as const
 export type Counter = (typeof Counter)[keyof typeof Counter]
 

@@ -1,6 +1,7 @@
 /** What a node answered, said in the client's protocol (meta commands: meta-answer.ts). */
 import { copyBytes, equalBytes, toLatin1 } from '../base/bytes.ts'
 import { Status } from '../protocol/encoder.ts'
+import { Flag } from '../protocol/meta-flags.ts'
 import { metaEncoder } from '../protocol/meta-encoder.ts'
 import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
 import { type Reply, ReplyKind } from '../protocol/text-reply.ts'
@@ -227,6 +228,36 @@ export function isNodeTrouble(bytes: Uint8Array, { kind, valueAt, valueLength }:
     kind === ReplyKind.serverError &&
     SERVER_STATUSES[toLatin1(bytes, valueAt, valueLength)] === undefined
   )
+}
+
+/**
+ * What a write is answered that is thrown away: as a node would that stores it and evicts it at
+ * once, and so holds nothing. Undefined: no such answer would be true (flush_all).
+ */
+export function encodeDiscarded({ request }: Outstanding): Uint8Array | undefined {
+  const status = discardedStatus(request)
+  return status === undefined ? undefined : encodeStatus(request, status)
+}
+
+const NEEDS_ITEM = /^[APR]$/i
+
+function discardedStatus({ command, meta }: Request): Status | undefined {
+  switch (command) {
+    case Command.set:
+    case Command.add:
+      return Status.stored
+    case Command.replace:
+    case Command.append:
+    case Command.prepend:
+      return Status.notStored
+    case Command.metaSet:
+      if (meta!.has(Flag.compareCas)) return Status.notFound
+      return NEEDS_ITEM.test(String.fromCharCode(meta!.mode)) ? Status.notStored : Status.stored
+    case Command.flushAll:
+      return undefined
+    default:
+      return Status.notFound
+  }
 }
 
 /** Whether a request is answered with an item, or with a miss. */

@@ -20,15 +20,18 @@
  *   1 marked: a restart would know that it has missed writes         main writes
  *   2 decided: it has been tried since the start                     main writes
  *   3 failures in a row                                              data threads
- *   4 it knows `fence`                                               main writes, while shut
+ *   4 it knows `fence`   5 it can be seen whether old connections are gone    main, while shut
  *   6 generation, u64: of the connections of this life (fences.ts)   main writes, while shut
  */
+import type { DeadNode, HealthSettings } from '../cluster/config.ts'
+
 const NODE_WORDS = 16
 const STATE = 0
 const MARKED = 1
 const DECIDED = 2
 const FAILURES = 3
 const KNOWS_FENCE = 4
+const FENCEABLE = 5
 const GENERATION_WORD = 6
 
 const LIFE_SHIFT = 21
@@ -140,6 +143,15 @@ export class NodeHealth {
     Atomics.store(this.#longs, (node * NODE_WORDS + GENERATION_WORD) / 2, generation ?? 0n)
   }
 
+  /** Whether nothing that was sent before can be carried out after the node is admitted again. */
+  isFenceable(node: number): boolean {
+    return Atomics.load(this.#words, node * NODE_WORDS + FENCEABLE) !== 0
+  }
+
+  setFenceable(node: number, isFenceable: boolean): void {
+    Atomics.store(this.#words, node * NODE_WORDS + FENCEABLE, Number(isFenceable))
+  }
+
   generation(node: number): bigint | undefined {
     if (Atomics.load(this.#words, node * NODE_WORDS + KNOWS_FENCE) === 0) return undefined
     return Atomics.load(this.#longs, (node * NODE_WORDS + GENERATION_WORD) / 2)
@@ -158,20 +170,11 @@ export type HealthMessage =
   /** A write was missed: of this key (Latin-1), or of any. */
   | { type: 'missed'; node: number; key: string | undefined }
 
-export type HealthSettings = {
-  /** What a node that owes an answer may be silent. */
-  timeoutMs: number
-  /** Connections that fail or end, one after another, without an answer in between. */
-  failures: number
-  /** Percent of a second's answers that may be errors or too late. */
-  errorPercent: number
-  /** Keys of missed writes that are remembered for a node; more, and it is flushed. */
-  journalKeys: number
-}
-
 export const healthDefaults: HealthSettings = {
   timeoutMs: 800,
   failures: 3,
   errorPercent: 50,
   journalKeys: 10_000,
 }
+
+export const deadNodeDefaults: DeadNode = { reads: 'miss', writes: 'error' }

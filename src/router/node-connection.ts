@@ -32,7 +32,8 @@ import {
   isWrite,
 } from './answer.ts'
 import { AnswerWindow } from './answer-window.ts'
-import { type HealthSettings, isShutLife, type NodeHealth } from './health.ts'
+import type { HealthSettings } from '../cluster/config.ts'
+import { isShutLife, type NodeHealth } from './health.ts'
 import type { WatchedConnection } from './health-watch.ts'
 import { type Outstanding, OutstandingQueue } from './outstanding.ts'
 import { RequestBatches } from './request-batches.ts'

@@ -9,7 +9,8 @@ import { Command } from '../protocol/command.ts'
 import type { Request } from '../protocol/request.ts'
 import type { Session } from '../session/session.ts'
 import { isWrite } from './answer.ts'
-import type { HealthMessage, HealthSettings, NodeHealth } from './health.ts'
+import type { DeadNode, HealthSettings } from '../cluster/config.ts'
+import type { HealthMessage, NodeHealth } from './health.ts'
 import { HealthWatch } from './health-watch.ts'
 import { NodeConnection } from './node-connection.ts'
 import type { RouterNode } from './options.ts'
@@ -33,6 +34,7 @@ export type NodeLinksOptions = {
   nowMs: () => number
   health: NodeHealth
   healthSettings: HealthSettings
+  deadNode: DeadNode
   /** Requests that one connection to a node may owe answers to. */
   outstandingMax: number
   /** To the main thread, about nodes. */

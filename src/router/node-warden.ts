@@ -205,8 +205,11 @@ export class NodeWarden {
     const generation = state.nextGeneration()
     const knowsFence = await raiseFence(control, state.id, generation)
     // A router that remembers nothing has another name each time: only its sockets tell.
-    if (!knowsFence || (this.#isFirst && !state.isKept))
-      await this.#waitUntilGone(control, knowsFence)
+    let isGone = knowsFence
+    if (!knowsFence || (this.#isFirst && !state.isKept)) {
+      isGone = (await this.#waitUntilGone(control, knowsFence)) || knowsFence
+    }
+    health.setFenceable(index, isGone)
     health.setGeneration(index, knowsFence ? generation : undefined)
     let deleted = 0
     let flushed = false
@@ -249,20 +252,22 @@ export class NodeWarden {
     return true
   }
 
-  async #waitUntilGone(control: ControlConnection, knowsFence: boolean): Promise<void> {
+  /** Whether this can be known. */
+  async #waitUntilGone(control: ControlConnection, knowsFence: boolean): Promise<boolean> {
     const { node, log } = this.#options
     const isUnnamed = this.#isFirst && !this.#options.state.isKept
     try {
-      if (await waitUntilGone(control)) return
+      if (await waitUntilGone(control)) return true
     } catch (error) {
       // They may be of others: what was not written down is no reason to keep a node out.
       if (!isUnnamed || !(error instanceof OldConnectionsError)) throw error
     }
-    if (knowsFence || isUnnamed) return
+    if (knowsFence || isUnnamed) return false
     log.warn(
       { node: node.name },
       'Node does not show our old connections: waited a second for them to be gone',
     )
     await settle()
+    return false
   }
 }

@@ -5,7 +5,7 @@ import type { TlsFiles } from '../net/tls-material.ts'
 import type { OutboundTlsFiles } from '../net/tls-outbound.ts'
 import type { Secure } from '../net/transport.ts'
 import type { Placement } from '../ring/placement.ts'
-import type { HealthSettings } from './health.ts'
+import type { DeadNode, HealthSettings } from '../cluster/config.ts'
 
 export type RouterNode = {
   name: string
@@ -35,6 +35,7 @@ export type RouterOptions = {
   reconnectMinMs: number
   reconnectMaxMs: number
   healthSettings: HealthSettings
+  deadNode: DeadNode
   /** Requests that may wait for one node, all threads together; more fail at once. */
   outstandingPerNode: number
   /** Where what must outlive the process is kept; undefined: nowhere. */

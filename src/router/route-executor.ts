@@ -21,6 +21,7 @@ import type { Reply } from '../session/pending-replies.ts'
 import type { Session } from '../session/session.ts'
 import { StagedValue } from '../session/staged-value.ts'
 import {
+  encodeDiscarded,
   encodeFailure,
   encodeOwnValue,
   encodeRefusal,
@@ -248,6 +249,11 @@ export class RouteExecutor implements Executor {
     }
     const node = this.#nodeOf(request)
     const connection = this.#links.of(node, session)
+    if (isRead(request.command) && this.#refusesReads(node)) {
+      this.#count(Counter.getMisses)
+      request.encoder.serverError(session.output, request, connection.failure)
+      return false
+    }
     const reply = session.defer()
     const outstanding = this.#links.send(node, connection, request)
     if (outstanding !== undefined) {
@@ -262,6 +268,11 @@ export class RouteExecutor implements Executor {
     // The session is in the middle of its input: what is due leaves when it flushes next.
     this.#drainSoon()
     return true
+  }
+
+  #refusesReads(node: number): boolean {
+    const { deadNode, health } = this.#options
+    return deadNode.reads === 'error' && health.isDecided(node) && !health.isAdmitted(node)
   }
 
   #toAll(session: Session, request: Request): void {
@@ -315,8 +326,14 @@ export class RouteExecutor implements Executor {
     }
     const session = outstanding.session!
     const reply = outstanding.reply!
-    const bytes = encodeFailure(outstanding, reason)
-    this.#links.watch.whenMarked(node, () => this.#answer(session, reply, bytes))
+    const failure = encodeFailure(outstanding, reason)
+    const { deadNode, health } = this.#options
+    const discards = deadNode.writes === 'discard' && health.isFenceable(node)
+    const said = (discards ? encodeDiscarded(outstanding) : undefined) ?? failure
+    this.#count(said === failure ? Counter.writesMissed : Counter.writesDiscarded)
+    this.#links.watch.whenMarked(node, isMarked => {
+      this.#answer(session, reply, isMarked ? said : failure)
+    })
   }
 
   #answer(session: Session, reply: Reply, bytes: Uint8Array): void {

@@ -55,6 +55,8 @@ export function proxyRows(facts: RouterFacts, nodes: readonly NodeState[]): Row[
     ['cmd_flush', counters.sum(Counter.cmdFlush)],
     ['get_hits', counters.sum(Counter.getHits)],
     ['get_misses', counters.sum(Counter.getMisses)],
+    ['writes_missed', counters.sum(Counter.writesMissed)],
+    ['writes_discarded', counters.sum(Counter.writesDiscarded)],
   ]
   for (const node of nodes) {
     rows.push([`node:${node.name}:state`, node.isUp ? 'up' : 'down'])

@@ -65,6 +65,9 @@ export function clusterConfig(nodes: readonly NodeConfig[], users: User[] = []):
       nodeTls: undefined,
       io: undefined,
       reconnectMaxMs: 1000,
+      healthSettings: { timeoutMs: 800, failures: 3, errorPercent: 50, journalKeys: 10_000 },
+      deadNode: { reads: 'miss', writes: 'error' },
+      outstandingPerNode: 65_536,
     },
   }
 }

@@ -34,6 +34,9 @@ test('the smallest file gets every default', () => {
       requestTimeoutMs: 1000,
       reconnectMinMs: 50,
       reconnectMaxMs: 1000,
+      healthSettings: { timeoutMs: 800, failures: 3, errorPercent: 50, journalKeys: 10_000 },
+      deadNode: { reads: 'miss', writes: 'error' },
+      outstandingPerNode: 65_536,
     },
   })
 })
@@ -54,6 +57,9 @@ router:
   connections: 5000
   timeouts: { connect: 250, request: 500 }
   reconnect: { min: 10, max: 20 }
+  outstanding_per_node: 99
+  health: { timeout: 200, failures: 5, errors: 30, journal: 0 }
+  dead_node: { reads: error, writes: discard }
 `)
   expect(config.nodes).toEqual([
     {
@@ -92,6 +98,9 @@ router:
     requestTimeoutMs: 500,
     reconnectMinMs: 10,
     reconnectMaxMs: 20,
+    outstandingPerNode: 99,
+    healthSettings: { timeoutMs: 200, failures: 5, errorPercent: 30, journalKeys: 0 },
+    deadNode: { reads: 'error', writes: 'discard' },
   })
 })
 
@@ -239,6 +248,16 @@ test.each<[string, string, string[]]>([
     'a list where a mapping belongs',
     `${NODE}router: [1]`,
     ['2:9: router: found a list, expected a mapping of fields'],
+  ],
+  [
+    'a health field that is none, values that cannot be',
+    `${NODE}router:\n  health: { timeout: 0, journal: 1000001, erors: 1 }\n  dead_node: { reads: no }`,
+    [
+      '3:22: router.health.timeout: found 0, expected a whole number of 1 to 600000 milliseconds',
+      '3:34: router.health.journal: found 1000001, expected a whole number of 0 to 1000000',
+      '3:43: router.health.erors: found an unknown field, did you mean "errors"?',
+      '4:23: router.dead_node.reads: found "no", expected "miss" or "error"',
+    ],
   ],
   [
     'reconnect the wrong way round',

@@ -94,7 +94,10 @@ test('a killed router is back on its port with the same nodes', async () => {
   await until(() => starts('router').length === 2, 'a second start')
   await until(async () => (await greeting(before)) === 'router', 'the router to serve again')
   const [first, second] = starts('router')
-  expect(second?.configure).toEqual({ ...first?.configure, listen: [before] })
+  expect(first?.configure).toMatchObject({ nodesAreEmpty: true, stateDir: expect.any(String) })
+  // What the first one wrote down about the nodes is still there, and so are they.
+  const changed = { listen: [before], nodesAreEmpty: false }
+  expect(second?.configure).toEqual({ ...first?.configure, ...changed })
 })
 
 test('a child that keeps dying is tried again later and later', async () => {

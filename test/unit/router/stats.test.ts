@@ -3,7 +3,7 @@ import { Control } from '../../../src/net/control.ts'
 import { Counter, Counters } from '../../../src/observe/counters.ts'
 import { Opcode } from '../../../src/protocol/binary-layout.ts'
 import { NodeRows } from '../../../src/router/node-stats.ts'
-import { healthDefaults } from '../../../src/router/health.ts'
+import { deadNodeDefaults, healthDefaults } from '../../../src/router/health.ts'
 import type { RouterOptions } from '../../../src/router/options.ts'
 import { proxyRows, routerRows } from '../../../src/router/stats.ts'
 import { error, reply, request } from '../session/binary-support.ts'
@@ -23,6 +23,7 @@ const options: RouterOptions = {
   reconnectMinMs: 1,
   reconnectMaxMs: 1,
   healthSettings: healthDefaults,
+  deadNode: deadNodeDefaults,
   outstandingPerNode: 1,
   stateDir: undefined,
   nodesAreEmpty: false,

@@ -4,14 +4,15 @@
  */
 import { onTestFinished, vi } from 'vitest'
 import type { Credential } from '../../../src/auth/account.ts'
+import type { DeadNode, HealthSettings } from '../../../src/cluster/config.ts'
 import { HostBook } from '../../../src/net/host-book.ts'
 import type { Cancel, OutboundHandler, Stream, Transport } from '../../../src/net/transport.ts'
 import { Counters } from '../../../src/observe/counters.ts'
 import { Ring } from '../../../src/ring/ring.ts'
 import {
+  deadNodeDefaults,
   healthDefaults,
   type HealthMessage,
-  type HealthSettings,
   isShutLife,
   NodeHealth,
 } from '../../../src/router/health.ts'
@@ -151,6 +152,7 @@ export type TestRouterOptions = {
   stagingBytes?: number
   healthSettings?: Partial<HealthSettings>
   outstandingMax?: number
+  deadNode?: Partial<DeadNode>
   waitsForMark?: boolean
 }
 
@@ -223,6 +225,7 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
     stats: { rows: rowsOf, proxy: states => [...rowsOf(states), ['proxy', 1]], reset: () => {} },
     health,
     healthSettings: { ...healthDefaults, timeoutMs: SILENCE_MS, ...given.healthSettings },
+    deadNode: { ...deadNodeDefaults, ...given.deadNode },
     outstandingMax: given.outstandingMax ?? 65_536,
     tellMain: message => main.hear(message),
     waitsForMark: given.waitsForMark ?? false,
