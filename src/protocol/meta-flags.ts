@@ -249,6 +249,7 @@ export class MetaFlags {
     this.#lower = from.#lower
     this.count = from.count
     this.opaqueSize = from.opaqueSize
+    this.mode = from.mode
     copyBytes(this.bytes, 0, from.bytes, 0, KEY_AT)
   }
 }
