@@ -183,7 +183,9 @@ export function putTranslatedLine(output: Output, request: Request): Command {
   }
   const mode = MODES[command]
   if (mode) output.put(mode)
-  if (request.casLow !== 0 || request.casHigh !== 0) putCas(output, request)
+  // A read has no cas to compare, whatever its header says.
+  const hasCas = request.casLow !== 0 || request.casHigh !== 0
+  if (hasCas && verb !== Command.metaGet) putCas(output, request)
   textEncoder.hitTail(output)
   return verb
 }

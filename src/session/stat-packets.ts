@@ -22,12 +22,14 @@ export class StatPackets implements ReplyProducer {
   }
 
   produce(output: Output): boolean {
-    const { rows } = this.#answer
+    const { rows, end } = this.#answer
     const until = output.at + PIECE_BYTES_MAX - ROW_BYTES_MAX
     for (let i = 0; i < ROWS_PER_PIECE && output.at < until; i += 1) {
       const { done, value: row } = rows.next()
       if (done) {
-        putBinary(output, this.#request, BinaryStatus.ok)
+        // Known only now, where others have been asked: there is no such statistic.
+        const status = end.includes('ERROR') ? BinaryStatus.notFound : BinaryStatus.ok
+        putBinary(output, this.#request, status)
         return false
       }
       if (row === undefined) return true

@@ -11,7 +11,7 @@ import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TestConnection } from '../support/connection.ts'
 import type { ServerProcess } from '../support/processes.ts'
-import { oraclePairs } from '../support/targets.ts'
+import { oraclePairs, routedPairs } from '../support/targets.ts'
 
 const REQUESTS_MIN = process.env['MEMRING_TEST_ALL'] === '1' ? 60_000 : 6_000
 const RUNS = 60
@@ -230,33 +230,36 @@ const batch = fc.record({
 const COUNTING: readonly number[] = [0x05, 0x06, 0x15, 0x16]
 const FLUSHES: readonly number[] = [0x08, 0x18]
 
-describe.each(oraclePairs)('binary oracle ($name)', ({ oracle, target, name }) => {
-  const servers: ServerProcess[] = []
-  const sides: Side[] = []
-  beforeAll(async () => {
-    for (const one of [oracle, target]) {
-      const server = await one.start()
-      servers.push(server)
-      sides.push(new Side(server, oracle.kind === 'newer'))
-    }
-  })
-  afterAll(async () => {
-    for (const side of sides) side.close()
-    for (const server of servers) await server.stop()
-  })
+describe.each([...oraclePairs, ...routedPairs])(
+  'binary oracle ($name)',
+  ({ oracle, target, name }) => {
+    const servers: ServerProcess[] = []
+    const sides: Side[] = []
+    beforeAll(async () => {
+      for (const one of [oracle, target]) {
+        const server = await one.start()
+        servers.push(server)
+        sides.push(new Side(server, oracle.kind === 'newer'))
+      }
+    })
+    afterAll(async () => {
+      for (const side of sides) side.close()
+      for (const server of servers) await server.stop()
+    })
 
-  const counted = { requests: 0 }
+    const counted = { requests: 0 }
 
-  test('generated requests are answered as memcached answers them', async () => {
-    const wanted = target === oracle ? 1_000 : REQUESTS_MIN
-    const batches = fc.array(batch, { minLength: 4, maxLength: 8 })
-    const property = fc.asyncProperty(batches, list => play(sides, list, counted))
-    for (let round = 0; counted.requests < wanted; round += 1) {
-      await fc.assert(property, { seed: seed + round, numRuns: RUNS, endOnFailure: true })
-    }
-    console.log(`binary oracle: ${counted.requests} requests on ${name}, seed ${seed}`)
-  }, 30_000)
-})
+    test('generated requests are answered as memcached answers them', async () => {
+      const wanted = target === oracle ? 1_000 : REQUESTS_MIN
+      const batches = fc.array(batch, { minLength: 4, maxLength: 8 })
+      const property = fc.asyncProperty(batches, list => play(sides, list, counted))
+      for (let round = 0; counted.requests < wanted; round += 1) {
+        await fc.assert(property, { seed: seed + round, numRuns: RUNS, endOnFailure: true })
+      }
+      console.log(`binary oracle: ${counted.requests} requests on ${name}, seed ${seed}`)
+    }, 30_000)
+  },
+)
 
 async function play(
   sides: readonly Side[],

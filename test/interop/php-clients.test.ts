@@ -14,9 +14,7 @@ describe.each([memcachedEndpoint, nodeEndpoint, routerEndpoint])('PHP: $name', k
     await endpoint.stop()
   })
 
-  // A router speaks text to its nodes, whose increment does not create.
-  const binary = kind === routerEndpoint ? 'binary-uncreating' : 'binary'
-  test.each(['text', binary])('php-memcached, %s', async protocol => {
+  test.each(['text', 'binary'])('php-memcached, %s', async protocol => {
     const args = [endpoint.host, String(endpoint.port), protocol]
     expect(await countChecks('php', 'memcached_client', args)).toBeGreaterThan(40)
   })

@@ -78,10 +78,10 @@ export const memcacheds: readonly Target[] = [
  * One thread and no background threads. Whoever holds an item for a moment makes memcached leave
  * out the padding of an incr and count a new item, and its crawler takes expired items away.
  */
+const STEADY = ['-t', '1', '-o', 'no_lru_crawler,no_lru_maintainer']
 export const steadyMemcacheds: readonly Target[] = memcacheds.map(target => ({
   ...target,
-  start: flags =>
-    target.start(['-t', '1', '-o', 'no_lru_crawler,no_lru_maintainer', ...(flags ?? [])]),
+  start: flags => target.start([...STEADY, ...(flags ?? [])]),
 }))
 
 const NODES_BEHIND = 3
@@ -120,7 +120,7 @@ export function routerTargets(count = NODES_BEHIND): Target[] {
   if (process.env['MEMRING_IO'] !== undefined) return []
   return [
     routerTarget('nodes', count, flags => startNode(['-t', '1', ...flags])),
-    routerTarget('memcacheds', count, flags => startMemcached(['-t', '1', ...flags])),
+    routerTarget('memcacheds', count, flags => startMemcached([...STEADY, ...flags])),
   ]
 }
 
@@ -135,3 +135,8 @@ export const oraclePairs = steadyMemcacheds.flatMap(oracle => {
   const asked = process.env['MEMRING_IO'] === undefined ? [...nodes, oracle] : nodes
   return asked.map(target => ({ oracle, target, name: `${target.name}, as ${oracle.name}` }))
 })
+
+/** Routers over one server each, whose cas uniques go on as they are, beside Debian's memcached. */
+export const routedPairs = steadyMemcacheds
+  .slice(0, 1)
+  .flatMap(oracle => routerTargets(1).map(target => ({ oracle, target, name: target.name })))

@@ -1,6 +1,6 @@
 <?php
 // php-memcached against one address: memcached_client.php HOST PORT PROTOCOL [USER PASSWORD]
-// PROTOCOL: text, binary, or binary-uncreating, where increment cannot create what it increments.
+// PROTOCOL: text or binary.
 // With a user the login is SASL PLAIN; a refused login ends with the status 3.
 
 require __DIR__ . '/checks.php';

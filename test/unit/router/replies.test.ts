@@ -312,7 +312,7 @@ describe('binary requests', () => {
       const router = makeRouter()
       const client = router.connect()
       const base64 = Buffer.from(key, 'latin1').toString('base64')
-      client.send(request(Opcode.getk, { key, opaque: 1 }))
+      client.send(request(Opcode.getk, { key, opaque: 1, cas: 9 }))
       client.send(set(key, 'x', { opaque: 2 }))
       client.send(request(Opcode.delete, { key, opaque: 3 }))
       client.send(set(key, 'x'.repeat(1_048_600), { opaque: 4 }))

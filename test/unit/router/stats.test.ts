@@ -230,15 +230,20 @@ describe('statistics of the nodes', () => {
     client.send(request(Opcode.stat, { key: 'items', opaque: 7 }))
     client.send(request(Opcode.stat, { key: 'a\r\nflush_all', opaque: 8 }))
     client.send(request(Opcode.stat, { key: 'x'.repeat(250), opaque: 9 }))
+    client.send(request(Opcode.stat, { key: 'bogus', opaque: 10 }))
     turn()
     expect(router.link(0).requests).toBe('stats items\r\n')
     router.link(0).reply(said('STAT items:1:number 3', 'END'))
+    later(10)
+    expect(router.link(0).requests).toBe('stats bogus\r\n')
+    router.link(0).reply(said('ERROR'))
     later(10)
     expect(client.reply).toBe(
       reply(Opcode.stat, 0, { key: 'items:1:number', value: '3', opaque: 7 }) +
         reply(Opcode.stat, 0, { opaque: 7 }) +
         error(Opcode.stat, 1, 'Not found', 8) +
-        error(Opcode.stat, 1, 'Not found', 9),
+        error(Opcode.stat, 1, 'Not found', 9) +
+        error(Opcode.stat, 1, 'Not found', 10),
     )
   })
 })
