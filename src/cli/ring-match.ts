@@ -3,7 +3,6 @@
  * keys are listed, or the nodes themselves are asked.
  */
 import { Command } from 'commander'
-import { formatColumns } from '../load/report.ts'
 import { type Candidate, type Match, matchPlacements, type Sighting } from '../ring/match.ts'
 import { formatPlacement } from '../ring/placement.ts'
 import { collectList, EX_USAGE, wholeNumber } from './flags.ts'
@@ -58,6 +57,11 @@ async function match(list: string | undefined, flags: Flags): Promise<void> {
   const sightings = list === undefined ? await asked(nodes, flags.keys) : await listed(list, nodes)
   if (sightings.length === 0) {
     throw new KeyListError('Cannot match a placement: no keys were found')
+  }
+  const holders = new Set(sightings.map(({ node }) => node))
+  if (holders.size === 1) {
+    // A ring that is broken enough would explain them.
+    throw new KeyListError('Cannot match a placement: all keys are on one node')
   }
   const matches = matchPlacements(nodes, sightings)
   const best = (matches[0]?.explained ?? 0) / sightings.length
@@ -114,14 +118,15 @@ function asText(
   return [
     `${sightings.length} keys on ${nodes.length} nodes: ${verdict}`,
     '',
-    formatColumns([['explained', 'placement', 'the same here'], ...rows.map(leftAligned(rows))]),
+    columns([['explained', 'placement', 'the same here'], ...rows]),
   ].join('\n')
 }
 
-/** formatColumns puts numbers to the right; these are words. */
-function leftAligned(rows: readonly (readonly string[])[]): (row: string[]) => string[] {
-  const widths = [0, 1, 2].map(column => Math.max(0, ...rows.map(row => row[column]!.length)))
-  return row => row.map((cell, column) => cell.padEnd(column === 0 ? 0 : widths[column]!))
+/** Words, so all columns to the left. */
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths = [0, 1].map(column => Math.max(...rows.map(row => row[column]!.length)))
+  const lines = rows.map(row => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)))
+  return lines.map(cells => cells.join('  ').trimEnd()).join('\n')
 }
 
 function share(explained: number, sightings: readonly Sighting[]): string {

@@ -2,7 +2,7 @@
  * Which placement explains where keys live: every preset, with every hash that it may have, is
  * asked for each key. Placements that name the same node for every key are one answer.
  */
-import { keyHashNames } from './hash/key-hashes.ts'
+import type { KeyHashName } from './hash/key-hashes.ts'
 import { isWeight, type RingNode } from './nodes.ts'
 import { nodeLabel, type Placement, weightsOf } from './placement.ts'
 import { labelForms, moduloClients, presetNames } from './presets.ts'
@@ -46,6 +46,12 @@ export function matchPlacements(
   return [...byOwners.values()].sort((one, other) => other.explained - one.explained)
 }
 
+/** What each client lets one choose: no other combination is in use. */
+const fnv = ['fnv1_64', 'fnv1a_64', 'fnv1_32', 'fnv1a_32'] as const
+const java = [...fnv, 'crc32'] as const
+const libhashkit = [...java, 'md5', 'one_at_a_time', 'hsieh', 'murmur', 'jenkins'] as const
+const nutcracker = [...libhashkit, 'crc16', 'crc32a'] as const
+
 /** The simplest first, so that of equal ones the simplest is named. */
 function candidatesFor(nodes: readonly MatchNode[]): Candidate[] {
   const isNamed = nodes.some(({ name }) => name !== undefined)
@@ -67,7 +73,6 @@ function isByOrder({ preset }: Placement): boolean {
 /** Plain presets before those with options. */
 function placements(): Placement[] {
   const plain = presetNames.map((preset): Placement => ({ preset }))
-  const ringed = ['ketama', 'ketama-unweighted', 'twemproxy', 'spymemcached'] as const
   return [
     ...plain,
     ...moduloClients.map((client): Placement => ({ preset: 'modulo', client })),
@@ -76,12 +81,18 @@ function placements(): Placement[] {
       { preset: 'aws-java', labels },
     ]),
     { preset: 'twemproxy', distribution: 'modula' },
-    ...keyHashNames.flatMap(hash => [
-      ...ringed.map((preset): Placement => ({ preset, hash })),
-      { preset: 'twemproxy', hash, distribution: 'modula' } satisfies Placement,
-      { preset: 'modulo', hash } satisfies Placement,
-    ]),
+    ...hashed({ preset: 'ketama' }, libhashkit),
+    ...hashed({ preset: 'ketama-unweighted' }, libhashkit),
+    ...hashed({ preset: 'modulo' }, [...libhashkit, 'crc32a']),
+    ...hashed({ preset: 'twemproxy' }, nutcracker),
+    ...hashed({ preset: 'twemproxy', distribution: 'modula' }, nutcracker),
+    ...hashed({ preset: 'spymemcached' }, java),
+    ...hashed({ preset: 'aws-java' }, java),
   ]
+}
+
+function hashed(placement: Placement, hashes: readonly KeyHashName[]): Placement[] {
+  return hashes.map(hash => ({ ...placement, hash }))
 }
 
 function ownersBy(

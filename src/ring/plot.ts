@@ -12,12 +12,12 @@ export type PlotNode = {
 
 const WIDTH = 760
 const TOP = 48
-const LEFT = 200
+const LEFT = 310
 const BAR = 9
 const ROW = 26
-const BARS_RIGHT = 470
-const CIRCLE_X = 620
-const RADIUS = 110
+const BARS_RIGHT = 510
+const CIRCLE_X = 640
+const RADIUS = 105
 const SECTORS = 720
 /** More rows than anyone reads; the rest is counted. */
 const ROWS_MAX = 60

@@ -122,6 +122,10 @@ describe('memring ring match', () => {
     expect(output).toMatch(/^500 keys on 3 nodes: placement: dalli\n/)
     expect(output).toMatch(/\n100\.00 % +dalli/)
     expect(code).toBe(0)
+    const one = file('one.txt', lines.filter(line => line.endsWith(' a:11211\n')).join(''))
+    const oneNode = await runMemring(['ring', 'match', one, '--nodes', NODES])
+    expect(oneNode.output).toContain('all keys are on one node')
+    expect(oneNode.code).toBe(1)
     const wrong = file('wrong.txt', `${lines.join('')}key elsewhere\n`)
     const refused = await runMemring(['ring', 'match', wrong, '--nodes', NODES])
     expect(refused.output).toContain(

@@ -50,7 +50,7 @@ describe('plotRing()', () => {
     expect(svg.match(/<rect class="(before|after)"/g)).toHaveLength(3)
     expect(svg.match(/<path d=/g)).toHaveLength(2)
     // The bar of three quarters is three times that of one.
-    const widths = [...svg.matchAll(/class="before" x="200" y="\d+" width="([\d.]+)"/g)]
+    const widths = [...svg.matchAll(/class="before" x="310" y="\d+" width="([\d.]+)"/g)]
     expect(Number(widths[1]![1]) / Number(widths[0]![1])).toBeCloseTo(3, 2)
   })
 
