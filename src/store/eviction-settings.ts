@@ -14,6 +14,13 @@
  *   patience 8, 32        .4050  .4506  .5809  .2196   only ends a search in vain
  *   aheadSegments 0       .4047  .4504  .5809  .2192   but a put may wait for several segments
  *   aheadSegments 16      .4057  .4511  .5809  .2208
+ *
+ * Two of them are bounds, which workloads touch only where they are set far off (`memring sim
+ * --generate shift --requests 2000000 --memory 64m --rate 150000 --warmup 0.5 --policies store`):
+ *   as they are           .2395
+ *   patience 4, 1000      .2395   what is read is kept; it must not be less than a search takes
+ *   patience 1            .2918   segments full of what is read go
+ *   probationShare 0.9    .2642   the main part is too small for what has been read
  */
 export type EvictionSettings = {
   /** Share of the segments of items that probation may keep once memory is full. */
