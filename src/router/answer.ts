@@ -1,5 +1,5 @@
 /** What a node answered, said in the client's protocol (meta commands: meta-answer.ts). */
-import { copyBytes, equalBytes, toLatin1 } from '../base/bytes.ts'
+import { equalBytes, toLatin1 } from '../base/bytes.ts'
 import { Status } from '../protocol/encoder.ts'
 import { Flag } from '../protocol/meta-flags.ts'
 import { metaEncoder } from '../protocol/meta-encoder.ts'
@@ -10,6 +10,7 @@ import { NumberReader } from '../protocol/text-request.ts'
 import { Command, isRetrieval, isStorage } from '../protocol/command.ts'
 import { passedOn, putTranslated, readFacts, unitOf } from './meta-answer.ts'
 import type { Outstanding } from './outstanding.ts'
+import { type Said, saying } from './said.ts'
 import { textEncoder } from '../protocol/text-encoder.ts'
 
 const STATUSES: Readonly<Record<number, Status>> = {
@@ -34,14 +35,16 @@ const CLIENT_STATUSES: Readonly<Record<string, Status>> = {
   'flush_all not allowed': Status.flushNotAllowed,
 }
 
+/** Behind a value. */
+const TAIL_ROOM = 16
 const scratch = new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES)
 const numbers = new NumberReader()
-const SILENCE = new Uint8Array(0)
 
-function written(): Uint8Array {
-  const bytes = scratch.length === 0 ? SILENCE : scratch.bytes.slice(scratch.start, scratch.at)
+/** Valid until something else is written. */
+function written(): Said {
+  const { bytes, start, length } = scratch
   scratch.clear()
-  return bytes
+  return saying(bytes, start, length)
 }
 
 /**
@@ -62,7 +65,7 @@ export function isAskedFor(
 }
 
 /** A whole VALUE block as the client gets it; in text it is what the node said. */
-export function encodeHit({ request }: Outstanding, bytes: Uint8Array, reply: Reply): Uint8Array {
+export function encodeHit({ request }: Outstanding, bytes: Uint8Array, reply: Reply): Said {
   if (request.encoder === textEncoder) return unitOf(bytes, reply)
   numbers.uint64(bytes, reply.flagsAt, reply.flagsLength)
   request.clientFlags = numbers.low
@@ -77,31 +80,42 @@ export function encodeHit({ request }: Outstanding, bytes: Uint8Array, reply: Re
 }
 
 /** A hit of the router's own. */
-export function encodeOwnValue(request: Request, value: Uint8Array): Uint8Array {
-  const hit = { clientFlags: 0, casLow: 0, casHigh: 0, valueSize: value.length }
-  const { meta, encoder } = request
-  meta?.describeNothing()
-  encoder.hitHead(scratch, request, hit)
-  const head = written()
-  if (encoder === metaEncoder && !meta!.wantsValue) return head
-  encoder.hitTail(scratch)
-  return new Uint8Array(Buffer.concat([head, value, written()]))
+export function encodeOwnValue(request: Request, value: Uint8Array): Said {
+  request.clientFlags = 0
+  request.casLow = 0
+  request.casHigh = 0
+  request.meta?.describeNothing()
+  if (request.encoder !== metaEncoder || request.meta!.wantsValue) {
+    return putHit(request, value, 0, value.length)
+  }
+  putHead(request, value.length)
+  return written()
 }
 
 /** A hit as the request's protocol says it, its client flags and cas being in the request. */
-function withValue(request: Request, bytes: Uint8Array, reply: Reply): Uint8Array {
+function withValue(request: Request, bytes: Uint8Array, reply: Reply): Said {
+  return putHit(request, bytes, reply.valueAt, reply.valueLength)
+}
+
+function putHead(request: Request, valueSize: number): void {
   const { clientFlags, casLow, casHigh } = request
-  const valueSize = reply.valueLength
   request.encoder.hitHead(scratch, request, { clientFlags, casLow, casHigh, valueSize })
-  const headSize = scratch.length
-  request.encoder.hitTail(scratch)
-  const whole = new Uint8Array(scratch.length + valueSize)
-  copyBytes(whole, 0, scratch.bytes, scratch.start, headSize)
-  copyBytes(whole, headSize, bytes, reply.valueAt, valueSize)
-  const tailAt = scratch.start + headSize
-  copyBytes(whole, headSize + valueSize, scratch.bytes, tailAt, scratch.length - headSize)
+}
+
+function putHit(request: Request, value: Uint8Array, valueAt: number, valueSize: number): Said {
+  putHead(request, valueSize)
+  if (scratch.room >= valueSize + TAIL_ROOM) {
+    scratch.copy(value, valueAt, valueSize)
+    request.encoder.hitTail(scratch)
+    return written()
+  }
+  const room = scratch.length + valueSize + TAIL_ROOM
+  const whole = new Output(new Uint8Array(room), 0, room)
+  whole.copy(scratch.bytes, scratch.start, scratch.length)
   scratch.clear()
-  return whole
+  whole.copy(value, valueAt, valueSize)
+  request.encoder.hitTail(whole)
+  return saying(whole.bytes, 0, whole.length)
 }
 
 const { stored, notStored, exists, notFound, deleted, touched, ok, number, end } = ReplyKind
@@ -141,29 +155,19 @@ export function fits(asked: Command, kind: ReplyKind): boolean {
   return FITTING[asked]?.includes(kind) ?? false
 }
 
-/**
- * The reply that ends a request. `undefined`: it does not fit the request, the stream is broken.
- */
-export function encodeEnd(
-  outstanding: Outstanding,
-  bytes: Uint8Array,
-  reply: Reply,
-): Uint8Array | undefined {
+/** The reply that ends a request, which it fits. */
+export function encodeEnd(outstanding: Outstanding, bytes: Uint8Array, reply: Reply): Said {
   const { request, asked } = outstanding
-  if (!fits(asked, reply.kind)) return undefined
-  const answer =
-    request.encoder === metaEncoder
-      ? passedOn(request, bytes, reply)
-      : encodeOwn(outstanding, bytes, reply)
   const isHit = reply.kind === metaValue || reply.kind === metaHit
-  if (isHit && asked === Command.metaGet) outstanding.hit = answer
-  return answer
+  if (isHit && asked === Command.metaGet) outstanding.hit = true
+  return request.encoder === metaEncoder
+    ? passedOn(request, bytes, reply)
+    : encodeOwn(outstanding, bytes, reply)
 }
 
-function encodeOwn(outstanding: Outstanding, bytes: Uint8Array, reply: Reply): Uint8Array {
+function encodeOwn(outstanding: Outstanding, bytes: Uint8Array, reply: Reply): Said {
   const { request } = outstanding
   if (reply.kind === ReplyKind.end) {
-    if (outstanding.hit) return outstanding.hit
     request.encoder.miss(scratch, request)
     return written()
   }
@@ -201,7 +205,7 @@ export function failureOf(bytes: Uint8Array, reply: Reply): string {
 }
 
 /** The line that a node refused a request with. */
-export function encodeRefusal(request: Request, line: string): Uint8Array {
+export function encodeRefusal(request: Request, line: string): Said {
   const text = line.slice(line.indexOf(' ') + 1)
   const isClients = line.startsWith('CLIENT_ERROR ')
   const status = isClients ? CLIENT_STATUSES[text] : SERVER_STATUSES[text]
@@ -216,7 +220,7 @@ function putError({ request }: Outstanding, status: Status | undefined, text: st
 }
 
 /** The answer in place of a node that cannot give one: a miss for reads, an error for the rest. */
-export function encodeFailure({ request }: Outstanding, text: string): Uint8Array {
+export function encodeFailure({ request }: Outstanding, text: string): Said {
   if (isRead(request.command)) request.encoder.miss(scratch, request)
   else request.encoder.serverError(scratch, request, text)
   return written()
@@ -234,7 +238,7 @@ export function isNodeTrouble(bytes: Uint8Array, { kind, valueAt, valueLength }:
  * What a write is answered that is thrown away: as a node would that stores it and evicts it at
  * once, and so holds nothing. Undefined: no such answer would be true (flush_all).
  */
-export function encodeDiscarded({ request }: Outstanding): Uint8Array | undefined {
+export function encodeDiscarded({ request }: Outstanding): Said | undefined {
   const status = discardedStatus(request)
   return status === undefined ? undefined : encodeStatus(request, status)
 }
@@ -260,6 +264,12 @@ function discardedStatus({ command, meta }: Request): Status | undefined {
   }
 }
 
+/** That the key is not there, as one of several in a `get` of ours. */
+export function encodeMiss({ request }: Outstanding): Said {
+  request.encoder.miss(scratch, request)
+  return written()
+}
+
 /** Whether a request is answered with an item, or with a miss. */
 export function isRead(command: Command): boolean {
   return isRetrieval(command) || command === Command.metaGet || command === Command.metaDebug
@@ -273,7 +283,7 @@ export function isWrite(command: Command): boolean {
   )
 }
 
-export function encodeStatus(request: Request, status: Status): Uint8Array {
+export function encodeStatus(request: Request, status: Status): Said {
   request.encoder.status(scratch, request, status)
   return written()
 }

@@ -13,11 +13,11 @@ import type { Request } from '../protocol/request.ts'
 import { type Reply, ReplyKind } from '../protocol/text-reply.ts'
 import { NumberReader } from '../protocol/text-request.ts'
 import { isKeyKeptBack } from './request-meta.ts'
+import { type Said, saying, silence } from './said.ts'
 
 const SPACE = 0x20
 const KEY = latin1(' k')
 const BASE64 = latin1(' b')
-const SILENCE = new Uint8Array(0)
 const { metaValue, metaHit, metaMiss, metaNotStored, metaExists, metaNotFound } = ReplyKind
 
 const numbers = new NumberReader()
@@ -28,13 +28,13 @@ export function unitEnd({ kind, lineEnd, valueAt, valueLength }: Reply): number 
   return hasData ? valueAt + valueLength + 2 : lineEnd + 2
 }
 
-export function unitOf(bytes: Uint8Array, reply: Reply): Uint8Array {
-  return copyOf(bytes, unitEnd(reply) - reply.unitSize, reply.unitSize)
+export function unitOf(bytes: Uint8Array, reply: Reply): Said {
+  return saying(bytes, unitEnd(reply) - reply.unitSize, reply.unitSize)
 }
 
 /** A meta client's answer: what the node said, unless `q` keeps it quiet. */
-export function passedOn(request: Request, bytes: Uint8Array, reply: Reply): Uint8Array {
-  if (isHidden(request, reply.kind)) return SILENCE
+export function passedOn(request: Request, bytes: Uint8Array, reply: Reply): Said {
+  if (isHidden(request, reply.kind)) return silence()
   const unit = unitOf(bytes, reply)
   return isKeyKeptBack(request) ? withKey(request, unit, reply) : unit
 }
@@ -47,9 +47,10 @@ function isHidden({ command, meta }: Request, kind: ReplyKind): boolean {
 }
 
 /** A key that could break a line is the first thing said, in base64. */
-function withKey({ key, keySize }: Request, unit: Uint8Array, reply: Reply): Uint8Array {
+function withKey({ key, keySize }: Request, said: Said, reply: Reply): Said {
   const isMeta = reply.kind >= metaValue && reply.kind <= metaNotFound
-  if (!isMeta) return unit
+  if (!isMeta) return said
+  const unit = copyOf(said.bytes, said.at, said.length)
   const room = KEY.length + Math.ceil(KEY_MAX / 3) * 4 + BASE64.length
   const whole = new Uint8Array(unit.length + room)
   let at = headSize(unit, reply.kind)
@@ -60,7 +61,7 @@ function withKey({ key, keySize }: Request, unit: Uint8Array, reply: Reply): Uin
   whole.set(BASE64, at)
   at += BASE64.length
   copyBytes(whole, at, unit, rest, unit.length - rest)
-  return whole.subarray(0, at + unit.length - rest)
+  return saying(whole, 0, at + unit.length - rest)
 }
 
 /** The code, and the size behind VA. */

@@ -14,29 +14,21 @@
  * Requests wait for the first connection of a life, and for one that is made anew because a quiet
  * one was lost; otherwise they fail at once. A write that is lost ends the node's life.
  */
-import { toLatin1 } from '../base/bytes.ts'
-import { Command } from '../protocol/command.ts'
 import type { Credential } from '../auth/account.ts'
 import type { Request } from '../protocol/request.ts'
-import { isReplyPart, NEED_MORE, readReply, Reply, ReplyKind } from '../protocol/text-reply.ts'
+import { NEED_MORE, readReply, Reply, ReplyKind } from '../protocol/text-reply.ts'
 import { HeldInput } from '../session/held-input.ts'
 import type { HostBook } from '../net/host-book.ts'
 import type { Cancel, OutboundHandler, Stream, Transport } from '../net/transport.ts'
-import {
-  encodeEnd,
-  encodeHit,
-  failureOf,
-  fits,
-  isAskedFor,
-  isNodeTrouble,
-  isWrite,
-} from './answer.ts'
+import { isWrite } from './answer.ts'
 import { AnswerWindow } from './answer-window.ts'
 import type { HealthSettings } from '../cluster/config.ts'
 import { isShutLife, type NodeHealth } from './health.ts'
 import type { WatchedConnection } from './health-watch.ts'
 import { type Outstanding, OutstandingQueue } from './outstanding.ts'
+import { ReplyMatching } from './reply-matching.ts'
 import { RequestBatches } from './request-batches.ts'
+import type { Said } from './said.ts'
 
 export type NodeConnectionOptions = {
   transport: Transport
@@ -59,7 +51,7 @@ export type NodeConnectionOptions = {
   valueSizeMax: number
   nowMs: () => number
   /** An answer in the client's protocol, for a request that has not been given up. */
-  onAnswer: (outstanding: Outstanding, bytes: Uint8Array) => void
+  onAnswer: (outstanding: Outstanding, said: Said) => void
   /** No answer will come; `reason` says why. */
   onFailure: (outstanding: Outstanding, reason: string) => void
   /** A write was lost: nobody knows whether the node has it. Its client may have been answered. */
@@ -77,6 +69,7 @@ type State = 'shut' | 'connecting' | 'greeting' | 'up' | 'down' | 'closed'
 export class NodeConnection implements OutboundHandler, WatchedConnection {
   readonly #options: NodeConnectionOptions
   readonly #queue = new OutstandingQueue()
+  readonly #matching: ReplyMatching
   readonly #batches = new RequestBatches()
   readonly #held = new HeldInput()
   readonly #reply: Reply
@@ -102,6 +95,13 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
     this.#reply = new Reply(options.valueSizeMax)
     this.#backOffMs = options.reconnectMinMs
     this.#window = new AnswerWindow(options.settings.errorPercent)
+    this.#matching = new ReplyMatching(this.#queue, {
+      onAnswer: (outstanding, said, isTrouble) => {
+        options.onAnswer(outstanding, said)
+        this.#window.count(isTrouble)
+      },
+      onEnd: () => options.health.answered(options.index),
+    })
     this.#life = options.health.life(options.index)
     this.#waits = !options.health.isDecided(options.index)
     if (!isShutLife(this.#life)) this.admitted(this.#life)
@@ -146,6 +146,8 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
     this.#scheduleFlush()
     const outstanding = this.#queue.push()
     outstanding.asked = asked
+    outstanding.endsReply = true
+    if (this.#batches.hasJoined) this.#queue.beforeLast().endsReply = false
     outstanding.sentAtMs = this.#options.nowMs()
     return outstanding
   }
@@ -320,29 +322,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
   /** False: the reply does not fit what was asked, so the place in the stream is lost. */
   #accept(bytes: Uint8Array): boolean {
     if (this.#state === 'greeting') return this.#acceptGreeting()
-    const outstanding = this.#queue.first()
-    if (outstanding === undefined) return false
-    if (this.#reply.kind === ReplyKind.value) {
-      if (outstanding.hit !== undefined || !isAskedFor(outstanding, bytes, this.#reply))
-        return false
-      outstanding.hit = encodeHit(outstanding, bytes, this.#reply)
-      return true
-    }
-    if (isReplyPart(this.#reply.kind)) return acceptRow(outstanding, bytes, this.#reply)
-    if (outstanding.gathering !== undefined) {
-      if (!fits(outstanding.asked, this.#reply.kind)) return false
-      outstanding.gathering.answer(failureOf(bytes, this.#reply))
-    } else {
-      const answer = encodeEnd(outstanding, bytes, this.#reply)
-      if (answer === undefined) return false
-      if (outstanding.session !== undefined) {
-        this.#options.onAnswer(outstanding, answer)
-        this.#window.count(isNodeTrouble(bytes, this.#reply))
-      }
-    }
-    this.#queue.shift()
-    this.#options.health.answered(this.#options.index)
-    return true
+    return this.#matching.accept(bytes, this.#reply)
   }
 
   #acceptGreeting(): boolean {
@@ -377,15 +357,6 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
   #sendBatches(): void {
     if (this.#state === 'up' && this.#stream !== undefined) this.#batches.sendTo(this.#stream)
   }
-}
-
-/** One line of statistics; false when none were asked for. */
-function acceptRow({ asked, gathering }: Outstanding, bytes: Uint8Array, reply: Reply): boolean {
-  if (asked !== Command.stats) return false
-  const { keyAt, keyLength, valueAt, valueLength } = reply
-  // Nobody waits any more once it has timed out.
-  gathering?.row?.(toLatin1(bytes, keyAt, keyLength), toLatin1(bytes, valueAt, valueLength))
-  return true
 }
 
 /** As memcached's ASCII authentication wants it; nothing when the node asks nobody. */

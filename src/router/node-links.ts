@@ -15,6 +15,7 @@ import { HealthWatch } from './health-watch.ts'
 import { NodeConnection } from './node-connection.ts'
 import type { RouterNode } from './options.ts'
 import type { Outstanding } from './outstanding.ts'
+import type { Said } from './said.ts'
 import type { NodeState } from './stats.ts'
 
 /** Larger values than clients may store here are passed on too, as long as memory allows. */
@@ -46,7 +47,7 @@ export type NodeLinksOptions = {
 }
 
 export type NodeLinksHooks = {
-  onAnswer: (outstanding: Outstanding, bytes: Uint8Array) => void
+  onAnswer: (outstanding: Outstanding, said: Said) => void
   onFailure: (outstanding: Outstanding, reason: string) => void
   /** A write was lost whose client waits. */
   onMissed: (node: number, outstanding: Outstanding, reason: string) => void

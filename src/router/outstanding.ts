@@ -21,8 +21,13 @@ export class Outstanding {
   reply: Reply | undefined
   /** Not one client's alone: who counts the answers. */
   gathering: Gatherer | undefined
-  /** Encoded bytes of a hit that has come; its END is still to come. */
-  hit: Uint8Array | undefined
+  /** Its value has come. */
+  hit = false
+  /**
+   * Whether the node's reply ends with this one's answer: keys that are asked for one after another
+   * go out as one `get`, whose END is the last one's.
+   */
+  endsReply = true
   sentAtMs = 0
 
   /** Copies what the answer needs; the client's bytes are gone when it comes. */
@@ -44,7 +49,7 @@ export class Outstanding {
     this.session = session
     this.reply = reply
     this.gathering = undefined
-    this.hit = undefined
+    this.hit = false
   }
 
   #takeFlags(from: Request): void {
@@ -70,6 +75,11 @@ export class OutstandingQueue {
     return outstanding
   }
 
+  /** The one that was pushed before the last; there must be one. */
+  beforeLast(): Outstanding {
+    return this.#queue[this.#queue.length - 2]!
+  }
+
   first(): Outstanding | undefined {
     return this.#queue[this.#head]
   }
@@ -86,7 +96,7 @@ export class OutstandingQueue {
     done.session = undefined
     done.reply = undefined
     done.gathering = undefined
-    done.hit = undefined
+    done.hit = false
     if (this.#head === this.#queue.length) {
       this.#queue.length = 0
       this.#head = 0

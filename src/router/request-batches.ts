@@ -4,11 +4,15 @@
  */
 import { copyOf, latin1 } from '../base/bytes.ts'
 import type { Stream } from '../net/transport.ts'
-import { type Command, isStorage } from '../protocol/command.ts'
+import { Command, isStorage } from '../protocol/command.ts'
 import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
 import type { Request } from '../protocol/request.ts'
-import { putRequestLine } from './request-text.ts'
+import { plainGetOf, putRequestLine } from './request-text.ts'
 
+/** What one `get` of ours asks for, at most: memcached once had 2048 bytes for a line. */
+const JOINED_KEYS_MAX = 64
+const JOINED_BYTES_MAX = 1900
+const SPACE = 0x20
 /** Longest line of a request: verb, key, three numbers and a cas. */
 const LINE_ROOM = 512
 const CRLF = latin1('\r\n')
@@ -21,6 +25,12 @@ export class RequestBatches {
   #unsent: Uint8Array[] = []
   #unsentBytes = 0
   #isBehind = false
+  /** The get or gets that ends the output and may be asked for one key more; 0: there is none. */
+  #open: Command = Command.unknown
+  #openKeys = 0
+  #openBytes = 0
+  /** Whether the last request went out as one more key of the one before. */
+  hasJoined = false
 
   get isFull(): boolean {
     return this.#unsentBytes > UNSENT_MAX
@@ -30,9 +40,38 @@ export class RequestBatches {
   put(request: Request): Command {
     const output = this.#output
     if (output.room < LINE_ROOM) this.#batch()
+    this.hasJoined = this.#canJoin(request)
+    if (this.hasJoined) return this.#join(request)
+    const before = output.length
     const asked = putRequestLine(output, request)
+    this.#open = asked === Command.get || asked === Command.gets ? asked : Command.unknown
+    this.#openKeys = 1
+    this.#openBytes = output.length - before
     if (isStorage(request.command)) this.#putValue(request)
     return asked
+  }
+
+  #canJoin(request: Request): boolean {
+    return (
+      this.#open !== Command.unknown &&
+      this.#output.length > 0 &&
+      this.#openKeys < JOINED_KEYS_MAX &&
+      this.#openBytes + request.keySize < JOINED_BYTES_MAX &&
+      plainGetOf(request) === this.#open
+    )
+  }
+
+  /** `get a\r\n` becomes `get a b\r\n`. */
+  #join({ key, keyAt, keySize }: Request): Command {
+    const output = this.#output
+    output.at -= CRLF.length
+    output.bytes[output.at] = SPACE
+    output.at += 1
+    output.copy(key, keyAt, keySize)
+    output.put(CRLF)
+    this.#openKeys += 1
+    this.#openBytes += keySize + 1
+    return this.#open
   }
 
   /** As much as the node takes. */

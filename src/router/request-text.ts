@@ -39,6 +39,14 @@ export function putRequestLine(output: Output, request: Request): Command {
   return command
 }
 
+/** `get` or `gets`, where that and the key is all that is asked; else `unknown`. */
+export function plainGetOf(request: Request): Command {
+  const { command, encoder, key, keyAt, keySize } = request
+  if (command !== Command.get && command !== Command.gets) return Command.unknown
+  if (encoder === textEncoder) return hasNul(request) ? Command.unknown : command
+  return isTextKey(key, keyAt, keySize) ? withCas(command) : Command.unknown
+}
+
 function isMeta(command: Command): boolean {
   return command >= Command.metaGet && command <= Command.metaDebug
 }

@@ -34,6 +34,7 @@ import { Gathering } from './gathering.ts'
 import { NodeLinks, type NodeLinksOptions } from './node-links.ts'
 import { gatheredStats, NodeRows, oneNodesStats } from './node-stats.ts'
 import { Outstanding } from './outstanding.ts'
+import { kept, type Said } from './said.ts'
 import { areSayable, isKeySayable } from './request-meta.ts'
 import type { NodeState, Row } from './stats.ts'
 
@@ -73,7 +74,7 @@ export class RouteExecutor implements Executor {
   constructor(options: RouteExecutorOptions) {
     this.#options = options
     this.#links = new NodeLinks(options, {
-      onAnswer: (outstanding, bytes) => this.#onAnswer(outstanding, bytes),
+      onAnswer: (outstanding, said) => this.#onAnswer(outstanding, said),
       onFailure: (outstanding, reason) => this.#onFailure(outstanding, reason),
       onMissed: (node, outstanding, reason) => this.#answerMissed(node, outstanding, reason),
       onTurnEnd: () => this.#drain(),
@@ -170,7 +171,7 @@ export class RouteExecutor implements Executor {
     }
     // The refusal leaves once the old value is gone: behind the delete's own answer.
     const reply = session.defer()
-    const bytes = encodeStatus(request, status)
+    const bytes = kept(encodeStatus(request, status))
     const deletion = this.#deletion
     deletion.reset(Command.delete)
     // Binary: its key may be no text.
@@ -301,11 +302,11 @@ export class RouteExecutor implements Executor {
     this.#drainSoon()
   }
 
-  #onAnswer(outstanding: Outstanding, bytes: Uint8Array): void {
+  #onAnswer(outstanding: Outstanding, said: Said): void {
     if (isRead(outstanding.request.command)) {
       this.#count(outstanding.hit ? Counter.getHits : Counter.getMisses)
     }
-    this.#answer(outstanding.session!, outstanding.reply!, bytes)
+    this.#answer(outstanding.session!, outstanding.reply!, said)
   }
 
   #onFailure(outstanding: Outstanding, reason: string): void {
@@ -326,25 +327,26 @@ export class RouteExecutor implements Executor {
     }
     const session = outstanding.session!
     const reply = outstanding.reply!
-    const failure = encodeFailure(outstanding, reason)
+    const failure = kept(encodeFailure(outstanding, reason))
     const { deadNode, health } = this.#options
     const discards = deadNode.writes === 'discard' && health.isFenceable(node)
-    const said = (discards ? encodeDiscarded(outstanding) : undefined) ?? failure
+    const discarded = discards ? encodeDiscarded(outstanding) : undefined
+    const said = discarded === undefined ? failure : kept(discarded)
     this.#count(said === failure ? Counter.writesMissed : Counter.writesDiscarded)
     this.#links.watch.whenMarked(node, isMarked => {
       this.#answer(session, reply, isMarked ? said : failure)
     })
   }
 
-  #answer(session: Session, reply: Reply, bytes: Uint8Array): void {
+  #answer(session: Session, reply: Reply, { bytes, at, length }: Said): void {
     if (session.isClosed) return
-    session.complete(reply, bytes)
+    session.complete(reply, bytes, at, length)
     this.#dirty.add(session)
   }
 
   /** For an answer found while the session is in the middle of its input. */
-  #answerSoon(session: Session, reply: Reply, bytes: Uint8Array): void {
-    this.#answer(session, reply, bytes)
+  #answerSoon(session: Session, reply: Reply, said: Said): void {
+    this.#answer(session, reply, said)
     this.#drainSoon()
   }
 

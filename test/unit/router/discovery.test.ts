@@ -104,7 +104,7 @@ describe('in text', () => {
     const router = makeRouter()
     router.connect().send(`get ${KEY}x\r\nget ${KEY.slice(1)}x\r\n`)
     turn()
-    expect(router.link(0).requests).toBe(`get ${KEY}x\r\nget ${KEY.slice(1)}x\r\n`)
+    expect(router.link(0).requests).toBe(`get ${KEY}x ${KEY.slice(1)}x\r\n`)
   })
 
   test('500 nodes: larger than the output, and whole', () => {

@@ -29,33 +29,36 @@ function serves(router: TestRouter): void {
 }
 
 describe('a node that answers wrongly', () => {
-  const toGet: readonly [string, string][] = [
+  const toGet: readonly [name: string, answer: string, hit?: string][] = [
     ['a line that is none', 'hello\r\n'],
     ['a line feed alone', 'END\n'],
     ['a value that is larger than it says', 'VALUE a 0 1\r\n123\r\nEND\r\n'],
     ['a value over the largest item', `VALUE a 0 ${1024 * MIB + 1}\r\n`],
-    ['two values for one key', `${HIT}${HIT}END\r\n`],
+    ['two values for one key', `${HIT}${HIT}END\r\n`, HIT],
     ['a value of another key', 'VALUE b 0 1\r\n1\r\nEND\r\n'],
     ['STORED', 'STORED\r\n'],
     ['a number', '42\r\n'],
     ['OK', 'OK\r\n'],
-    ['DELETED behind a value', `${HIT}DELETED\r\n`],
+    ['DELETED behind a value', `${HIT}DELETED\r\n`, HIT],
     ['a statistic', 'STAT a 1\r\nEND\r\n'],
     ['a line without end', 'x'.repeat(10_000)],
   ]
-  test.each(toGet)('%s to a get: the connection is given up, the get is a miss', (_, answer) => {
-    for (const size of [Number.POSITIVE_INFINITY, 1]) {
-      const router = makeRouter()
-      const client = router.connect()
-      client.send('get a\r\nget c\r\n')
-      turn()
-      router.link(0).reply(answer, answer.length > 1000 ? 999 : size)
-      expect(router.link(0).destroyed).toBe(true)
-      later(1)
-      expect(client.reply).toBe('END\r\nEND\r\n')
-      serves(router)
-    }
-  })
+  test.each(toGet)(
+    '%s to a get: the connection is given up, the rest are misses',
+    (_, answer, hit = '') => {
+      for (const size of [Number.POSITIVE_INFINITY, 1]) {
+        const router = makeRouter()
+        const client = router.connect()
+        client.send('get a\r\nget c\r\n')
+        turn()
+        router.link(0).reply(answer, answer.length > 1000 ? 999 : size)
+        expect(router.link(0).destroyed).toBe(true)
+        later(1)
+        expect(client.reply).toBe(`${hit}END\r\nEND\r\n`)
+        serves(router)
+      }
+    },
+  )
 
   const toOthers: readonly [string, string][] = [
     ['set a 0 0 1\r\n1', 'END\r\n'],
@@ -185,7 +188,7 @@ describe('a node that goes', () => {
     serves(router)
   })
 
-  test('behind a value, before its END: a miss', () => {
+  test('behind a value, before its END: a hit all the same', () => {
     const router = makeRouter()
     const client = router.connect()
     client.send('get a\r\n')
@@ -193,7 +196,7 @@ describe('a node that goes', () => {
     router.link(0).reply(HIT)
     router.link(0).half()
     later(1)
-    expect(client.reply).toBe('END\r\n')
+    expect(client.reply).toBe(`${HIT}END\r\n`)
     serves(router)
   })
 

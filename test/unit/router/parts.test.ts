@@ -18,11 +18,11 @@ describe('OutstandingQueue', () => {
           const outstanding = queue.push()
           expect(outstanding.session).toBeUndefined()
           expect(outstanding.reply).toBeUndefined()
-          expect(outstanding.hit).toBeUndefined()
+          expect(outstanding.hit).toBe(false)
           expect(outstanding.gathering).toBeUndefined()
           expect(model.includes(outstanding)).toBe(false)
           outstanding.sentAtMs = i
-          outstanding.hit = Uint8Array.of(1)
+          outstanding.hit = true
           model.push(outstanding)
         } else if (model.length > 0) {
           queue.shift()

@@ -80,6 +80,18 @@ export class Link extends FakeStream {
     }
   }
 
+  /**
+   * Answers the gets that it was asked since last asked, several keys to a line as they came.
+   * @param block of a key: its VALUE block, or ''
+   * @returns the keys
+   */
+  answerGets(block: (key: string) => string, size?: number): string[] {
+    const lines = this.requests.split('\r\n').slice(0, -1)
+    const keys = lines.map(line => line.split(' ').slice(1))
+    this.reply(keys.map(asked => `${asked.map(key => block(key)).join('')}END\r\n`).join(''), size)
+    return keys.flat()
+  }
+
   close(error = ''): void {
     this.isClosed = true
     this.#handler.onClose(error)
