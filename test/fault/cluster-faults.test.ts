@@ -10,7 +10,8 @@ import { TestConnection } from '../support/connection.ts'
 import { readStats } from '../support/stats.ts'
 import { ModelClient, type ModelKey, type NodeHealth } from './model-client.ts'
 
-const BACK_WITHIN_MS = 2000
+/** It takes one second or two; other tests run on the same machine meanwhile. */
+const BACK_WITHIN_MS = 5000
 const KEYS = 150
 const CLIENTS = 4
 const names = ['node-1', 'node-2', 'node-3'] as const
