@@ -1,7 +1,6 @@
 /** `memring node`: one cache node, with memcached's flags and defaults. */
 import type { Command } from 'commander'
 import type { Account } from '../auth/account.ts'
-import { isLoopback } from '../cluster/address.ts'
 import { ClusterFileError } from '../cluster/problems.ts'
 import { formatListen } from '../net/transport.ts'
 import { createLog, type Log } from '../observe/log.ts'
@@ -20,6 +19,7 @@ import { EX_USAGE, FlagError, ioOf } from './flags.ts'
 import { assumeUser, removePidFile, writePidFile } from './identity.ts'
 import { type NodeFlags, nodeFlags } from './node-flags.ts'
 import { checkLogin, toNodeOptions } from './node-options.ts'
+import { openListeners } from './open-listeners.ts'
 import { configureBySupervisor, type RunOptions, runServer } from './run-server.ts'
 
 export function nodeCommand(): Command {
@@ -111,9 +111,8 @@ function refuseAsUser(message: string, exitCode: number, command: Command): neve
 }
 
 /** memcached binds to everything; whoever did not mean that finds it in the log. */
-function warnIfOpen({ listen, allow }: NodeOptions, log: Log): void {
-  if (allow !== undefined) return
-  const open = listen.filter(({ host }) => !host.startsWith('/') && !isLoopback(host))
+function warnIfOpen(options: NodeOptions, log: Log): void {
+  const open = openListeners(options)
   if (open.length === 0) return
   const listening = open.map(formatListen).join(', ')
   log.warn(
