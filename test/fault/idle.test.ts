@@ -29,7 +29,9 @@ const transports = [
   { io: 'epoll', isHere: loadLibc() !== undefined },
 ].filter(({ isHere }) => isHere)
 
-test.each(transports)('an idle connection costs at most 2 KiB (--io $io)', async ({ io }) => {
+const name = 'an idle connection costs at most 2 KiB (--io $io)'
+
+test.each(transports)(name, { timeout: isLong ? 120_000 : 60_000 }, async ({ io }) => {
   const program = await startProgram(nodeFlags(1, '--io', io, '-c', '16384'))
   await warmUp(program)
   const sockets = await openMany(program, AT_ONCE)
