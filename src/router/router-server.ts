@@ -19,6 +19,7 @@ import { Ring } from '../ring/ring.ts'
 import { LOOK } from './health.ts'
 import { HealthDesk } from './health-desk.ts'
 import type { RouterOptions } from './options.ts'
+import { rememberVersion } from './config-version.ts'
 import { RouterState } from './router-state.ts'
 import type { RouterExtras } from './worker.ts'
 
@@ -69,6 +70,7 @@ export async function startRouter(
   const stopLookups = await hosts.keep()
   const { stateDir } = options
   const state = stateDir === undefined ? RouterState.none() : RouterState.open(stateDir)
+  const configVersion = versionOf(options, hooks.log)
   let wakeAll = (): void => {
     for (let thread = 0; thread < plan.dataThreads; thread += 1) wake?.(thread)
   }
@@ -83,7 +85,7 @@ export async function startRouter(
   })
   const extras: RouterExtras = {
     // What threads need not know they are not told.
-    options: { ...options, io: plan.io, accounts: options.accounts && [] },
+    options: { ...options, configVersion, io: plan.io, accounts: options.accounts && [] },
     tls,
     nodeTls,
     hosts: hosts.handle,
@@ -141,4 +143,12 @@ export async function startRouter(
       stopLogging()
     },
   }
+}
+
+/** What auto discovery counts its lists of nodes by. */
+function versionOf({ stateDir, nodes, configVersion }: RouterOptions, log: Log): number {
+  if (stateDir === undefined) return configVersion
+  const { config, problem } = rememberVersion(stateDir, nodes, configVersion)
+  if (problem !== '') log.warn({ problem, config }, 'Version of auto discovery may have gone back')
+  return config
 }
