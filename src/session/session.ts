@@ -223,9 +223,10 @@ export class Session implements StreamHandler {
     this.#sendOutput()
   }
 
-  /** Answers what is there, then closes. */
+  /** Answers what is there, then closes; of a reply that is still being made nothing more comes. */
   close(): void {
     this.#closing = true
+    this.#producer = undefined
   }
 
   /** Takes up nothing more until `proceed`. */
