@@ -114,6 +114,8 @@ class Flapping {
 
   /** Writes whose bytes get no further than to the node that is about to go. */
   async writeIntoTheVoid(client: TestConnection): Promise<void> {
+    // A process that is stopped stops when it is next looked at.
+    await sleep(50)
     const keys = this.keys.filter(key => key.isOnFirst).slice(0, 10)
     for (const key of keys) {
       key.version += 1
