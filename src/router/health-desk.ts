@@ -73,7 +73,7 @@ export class HealthDesk {
     else if (said.type === 'missed') warden.onMissed(said.key)
   }
 
-  async stop(): Promise<void> {
-    await Promise.all(this.#wardens.map(warden => warden.stop()))
+  stop(): void {
+    for (const warden of this.#wardens) warden.stop()
   }
 }

@@ -65,7 +65,6 @@ export class NodeWarden {
   #saidUnmarked = false
   readonly #stop = new AbortController()
   #wake: () => void = () => {}
-  readonly #ended: Promise<void>
 
   constructor(options: WardenOptions) {
     this.#options = options
@@ -75,13 +74,13 @@ export class NodeWarden {
     this.#life = health.life(index)
     for (let thread = 0; thread < threads; thread += 1) this.#closed.add(thread)
     this.#mustFlush = !isEmpty && state.isKept && state.markOf(node.label) !== 'clean'
-    this.#ended = this.#keep()
+    void this.#keep()
   }
 
-  async stop(): Promise<void> {
+  /** What is under way with the node is not waited for: it may take seconds. */
+  stop(): void {
     this.#stop.abort()
     this.#wake()
-    await this.#ended
   }
 
   onShut(life: number, reason: string): void {
@@ -167,6 +166,7 @@ export class NodeWarden {
       await this.#readmit(control)
       return true
     } catch (error) {
+      if (this.#stop.signal.aborted) return false
       hosts.want(node.host)
       if (!this.#saidDown) {
         this.#saidDown = true

@@ -136,7 +136,7 @@ export async function startRouter(
       })
     },
     stop: async () => {
-      await health.stop()
+      health.stop()
       await host.stop()
       stopLookups()
       desk?.stop()
