@@ -51,7 +51,8 @@ interface Noise {
 
 /**
  * Logs in with a wrong password, again and again; every time from another address, since one that
- * has failed often waits longer and longer, and then costs nobody anything.
+ * has failed often waits longer and longer, and then costs nobody anything; and with another
+ * password, since the same one is not worked out twice at a time.
  */
 class Attacker {
   readonly #port: number
@@ -72,7 +73,8 @@ class Attacker {
     const localAddress = `127.${10 + this.#index}.${high}.${1 + low}`
     const socket = connect({ host: '127.0.0.1', port: this.#port, localAddress })
     const isText = this.#index % 2 === 0
-    const attempt = isText ? textLogin(USER, 'wrong') : saslPlain(USER, 'wrong')
+    const password = `wrong-${this.#index}-${this.#tries}`
+    const attempt = isText ? textLogin(USER, password) : saslPlain(USER, password)
     socket.on('connect', () => socket.write(attempt))
     socket.on('data', () => {
       this.answers += 1
