@@ -8,11 +8,19 @@
 // 3. The seed is printed; MEMRING_SEED repeats what is asked, if not how it interleaves.
 
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { Prng } from '../../src/base/prng.ts'
-import { type ServerProcess, startMemcached, startNode, startRouter } from '../support/processes.ts'
+import {
+  type ServerProcess,
+  startMemcached,
+  startNode,
+  startRouterFrom,
+} from '../support/processes.ts'
 import { readStats } from '../support/stats.ts'
 import { TestConnection } from '../support/connection.ts'
 import { binaryStep, withoutCas } from './step-binary.ts'
@@ -24,6 +32,7 @@ const REQUESTS_MIN = isLong ? 1_000_000 : 60_000
 const TEXT_CLIENTS = 12
 const BINARY_CLIENTS = 6
 const HANG_UP_MS = 10
+const PATIENCE_MS = 20_000
 const TIME_MAX_MS = isLong ? 900_000 : 25_000
 /** Keys that only base64 can carry. */
 const ODD = [' a b', '\r\nflush_all\r\n', '\0\n\xff']
@@ -67,12 +76,22 @@ async function start(): Promise<{ router: ServerProcess; stop: () => Promise<voi
     startNode(['-t', '2', '-m', '256']),
     startMemcached(['-t', '2', '-m', '256']),
   ])
-  const addresses = nodes.map(({ address }) => address)
-  const router = await startRouter(addresses, ['-t', '2'])
+  const directory = mkdtempSync(join(tmpdir(), 'memring-step-'))
+  const file = join(directory, 'cluster.yaml')
+  writeFileSync(file, clusterOf(nodes))
+  const router = await startRouterFrom(file, ['-t', '2'])
   const stop = async (): Promise<void> => {
     await Promise.all([router, ...nodes].map(server => server.stop()))
+    rmSync(directory, { recursive: true })
   }
   return { router, stop }
+}
+
+/** Patient: a machine that is busy with something else must not make nodes look dead. */
+function clusterOf(nodes: readonly ServerProcess[]): string {
+  const list = nodes.map(({ address }) => `  - ${address}\n`).join('')
+  const patience = `  timeouts: { request: ${PATIENCE_MS} }\n  health: { timeout: ${PATIENCE_MS} }\n`
+  return `nodes:\n${list}router:\n${patience}`
 }
 
 async function open(router: ServerProcess, prng: Prng): Promise<StepClient[]> {

@@ -88,6 +88,12 @@ export function startRouter(
   return startServer(process.execPath, args, options)
 }
 
+/** `memring router` with a cluster file that listens on loopback. */
+export function startRouterFrom(file: string, flags: readonly string[]): Promise<ServerProcess> {
+  const args = [MAIN, 'router', '--config', file, '-p', '-1', ...flags]
+  return startServer(process.execPath, args, {})
+}
+
 /** Runs the CLI until it ends by itself: for refusals, `-h`, `-V`. */
 export async function runMemring(
   args: readonly string[],
