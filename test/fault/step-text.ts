@@ -53,9 +53,9 @@ function malformed(prng: Prng): Step {
 
 function get(prng: Prng, model: Model): Step {
   const touches = prng.below(4) === 0
-  const keys = Array.from({ length: 1 + prng.below(prng.below(20) === 0 ? 100 : 6) }, () =>
-    model.anyKey(prng),
-  )
+  // A line over 2048 bytes is only taken where it begins with get.
+  const most = !touches && prng.below(20) === 0 ? 100 : 6
+  const keys = Array.from({ length: 1 + prng.below(most) }, () => model.anyKey(prng))
   const hits = keys.map(key => {
     const item = model.items.get(key)
     if (item === undefined) return ''
