@@ -17,14 +17,13 @@ import { HeldInput } from './held-input.ts'
 import { Login } from './login.ts'
 import { PendingReplies, type Reply } from './pending-replies.ts'
 import { type Protocol, protocolOf } from './protocol.ts'
+import { ReplyStream } from './reply-stream.ts'
 import type { SessionServices } from './services.ts'
 
 /** Replies that are worth a copy: what is more leaves at once. */
 const ASIDE_MAX = 16 * 1024
 /** For each request of a turn: a rest that is shorter is done with at once, which is cheaper. */
 const REST_BYTES = 200
-/** Pieces of a reply of unknown length that are made before others get their turn. */
-const PIECES_PER_TURN = 4
 
 export class Session implements StreamHandler {
   readonly stream: Stream
@@ -44,11 +43,8 @@ export class Session implements StreamHandler {
   #running = false
   #suspended = false
   #pending: PendingReplies | undefined
-  #source: ValueSource | undefined
-  #sourceAt = 0
-  #afterSource: (() => void) | undefined
-  #producer: ReplyProducer | undefined
-  #isProducingLater = false
+  /** Made for the first reply that is made as it leaves. */
+  #replying: ReplyStream | undefined
   /** Requests that may still be taken up before others get their turn. */
   #allowance = 0
   #isYielding = false
@@ -97,9 +93,7 @@ export class Session implements StreamHandler {
   onClose(error: string): void {
     this.#closed = true
     this.guard?.release()
-    this.#source?.close()
-    this.#source = undefined
-    this.#producer = undefined
+    this.#replying?.abandon()
     if (this.#aside) this.services.staging.give(this.#aside)
     this.#aside = undefined
     this.services.stalled.remove(this)
@@ -112,6 +106,11 @@ export class Session implements StreamHandler {
 
   get isClosed(): boolean {
     return this.#closed
+  }
+
+  /** The peer does not take what was sent: nothing more is made until it has. */
+  get isBehind(): boolean {
+    return this.#behind
   }
 
   get pendingCount(): number {
@@ -190,10 +189,8 @@ export class Session implements StreamHandler {
 
   /** Streams a value larger than the output buffer behind what is in it, then calls `done`. */
   sendValue(source: ValueSource, done: () => void): void {
-    this.#source = source
-    this.#sourceAt = 0
-    this.#afterSource = done
-    this.#pump()
+    this.#replying ??= new ReplyStream(this)
+    this.#replying.sendValue(source, done)
   }
 
   /** Whether something was answered just now, and has not been sent yet. */
@@ -203,8 +200,8 @@ export class Session implements StreamHandler {
 
   /** Sends a reply that is still to be made, behind what is in the output. */
   sendReply(producer: ReplyProducer): void {
-    this.#producer = producer
-    this.#produce()
+    this.#replying ??= new ReplyStream(this)
+    this.#replying.sendReply(producer)
   }
 
   /** From now on the peer only listens: `say` is how it hears anything. */
@@ -218,7 +215,7 @@ export class Session implements StreamHandler {
     return !this.#closed && !this.#closing && !this.#behind
   }
 
-  /** Sends what was put into the output outside of a turn. */
+  /** Sends what was put into the output, ahead of replies awaited. */
   say(): void {
     this.#sendOutput()
   }
@@ -226,7 +223,7 @@ export class Session implements StreamHandler {
   /** Answers what is there, then closes; of a reply that is still being made nothing more comes. */
   close(): void {
     this.#closing = true
-    this.#producer = undefined
+    this.#replying?.stop()
   }
 
   /** Takes up nothing more until `proceed`. */
@@ -246,8 +243,7 @@ export class Session implements StreamHandler {
   /** Goes on where the session had to wait. */
   resume(): void {
     if (this.#closed || this.#running) return
-    if (this.#source !== undefined && !this.#behind) this.#pump()
-    if (this.#producer !== undefined && !this.#behind) this.#produce()
+    this.#replying?.goOn()
     if (!this.#held.isEmpty && !this.#isYielding) this.#runHeld()
     else this.#settle()
   }
@@ -318,54 +314,12 @@ export class Session implements StreamHandler {
     this.#aside = undefined
   }
 
-  #pump(): void {
-    const { output } = this
-    const source = this.#source!
-    this.services.stalled.remove(this)
-    while (this.#sourceAt < source.size) {
-      if (output.room < REPLY_ROOM) this.#sendOutput()
-      if (this.#behind) {
-        this.services.stalled.add(this, this.services.nowMs())
-        return
-      }
-      const size = Math.min(output.room - REPLY_ROOM / 2, source.size - this.#sourceAt)
-      source.read(this.#sourceAt, output.bytes, output.at, size)
-      output.at += size
-      this.#sourceAt += size
-    }
-    source.close()
-    this.#source = undefined
-    this.#afterSource!()
-    this.#sendOutput()
-  }
-
   get #isBlocked(): boolean {
     return this.#closing || this.#behind || this.#suspended || this.#isStreaming
   }
 
   get #isStreaming(): boolean {
-    return this.#source !== undefined || this.#producer !== undefined
-  }
-
-  /** A slice of a reply, so that other connections are not kept waiting; then the next, later. */
-  #produce(): void {
-    const { output } = this
-    for (let pieces = 0; pieces < PIECES_PER_TURN; pieces += 1) {
-      if (output.room < REPLY_ROOM && !this.flush()) return
-      if (!this.#producer!.produce(output)) {
-        this.#producer = undefined
-        this.flush()
-        return
-      }
-    }
-    if (!this.flush() || this.#isProducingLater) return
-    this.#isProducingLater = true
-    this.services.later(() => {
-      this.#isProducingLater = false
-      if (this.#producer === undefined || this.#closed) return
-      this.services.beginTurn()
-      this.resume()
-    })
+    return this.#replying !== undefined && this.#replying.isActive
   }
 
   #sendOutput(): void {
