@@ -25,21 +25,22 @@ const ring = Ring.build(
 )
 
 /** What may be read of a key: the last acknowledged value, or what failed since; or nothing. */
-type Key = { name: string; isOnFirst: boolean; allowed: Set<string>; version: number }
+type Key = { name: string; node: number; isOnFirst: boolean; allowed: Set<string>; version: number }
 
 class Flapping {
   readonly keys: Key[]
   readonly directory = mkdtempSync(join(tmpdir(), 'memring-flap-'))
   nodes: Program[] = []
   proxy!: FlapProxy
+  readonly #routers: Program[] = []
   /** Missed by reads that might have hit: a node that loses everything proves nothing. */
   misses = 0
 
   constructor() {
     this.keys = Array.from({ length: KEYS }, (_, at) => {
       const name = `flap-${at}`
-      const isOnFirst = ring.locate(Buffer.from(name), 0, name.length) === 0
-      return { name, isOnFirst, allowed: new Set<string>(), version: 0 }
+      const node = ring.locate(Buffer.from(name), 0, name.length)
+      return { name, node, isOnFirst: node === 0, allowed: new Set<string>(), version: 0 }
     })
     onTestFinished(() => rmSync(this.directory, { recursive: true, force: true }))
   }
@@ -50,7 +51,7 @@ class Flapping {
   }
 
   /** In front of the nodes; the first one behind the proxy, or not. */
-  router(name: string, behindProxy = true): Promise<Program> {
+  async router(name: string, behindProxy = true): Promise<Program> {
     const first = behindProxy ? this.proxy.port : this.nodes[0]!.port
     const ports = [first, this.nodes[1]!.port, this.nodes[2]!.port]
     const nodes = NAMES.map(
@@ -60,7 +61,17 @@ class Flapping {
     writeFileSync(file, `nodes:\n${nodes.join('\n')}\nrouter: { threads: 2 }\n`)
     const state = join(this.directory, `state-${name}`)
     const flags = ['router', '--config', file, '-p', '-1', '--state-dir', state]
-    return startProgram(flags)
+    const router = await startProgram(flags)
+    this.#routers.push(router)
+    return router
+  }
+
+  /** Nothing of this is left to the next repetition. */
+  async end(): Promise<void> {
+    for (const program of [...this.nodes, ...this.#routers]) {
+      program.signal('SIGKILL')
+      await program.ended
+    }
   }
 
   async killFirst(): Promise<void> {
@@ -129,9 +140,9 @@ class Flapping {
     expect(performance.now() - from).toBeLessThan(3000)
   }
 
-  /** Until the router stores what belongs to the first node. */
-  async untilServed(client: TestConnection): Promise<void> {
-    const key = this.keys.find(one => one.isOnFirst)!
+  /** Until the router stores what belongs to a node. */
+  async untilServed(client: TestConnection, node = 0): Promise<void> {
+    const key = this.keys.find(one => one.node === node)!
     const deadline = performance.now() + SERVES_MS
     while (!(await client.ask(`touch ${key.name} 0`)).match(/^(?:TOUCHED|NOT_FOUND)$/)) {
       if (performance.now() > deadline) throw new Error('Cannot wait longer for the node')
@@ -149,12 +160,15 @@ async function repeat(run: (flapping: Flapping) => Promise<void>): Promise<void>
     const flapping = new Flapping()
     await flapping.start()
     await run(flapping)
+    await flapping.end()
   }
 }
 
-async function open(router: Program): Promise<TestConnection> {
+/** A client of a router that has been let in by the nodes that are there. */
+async function open(flapping: Flapping, router: Program, isAway = false): Promise<TestConnection> {
   const client = await TestConnection.open(router)
   onTestFinished(() => client.close())
+  for (const node of isAway ? [1, 2] : [0, 1, 2]) await flapping.untilServed(client, node)
   return client
 }
 
@@ -162,7 +176,7 @@ const TIMEOUT_MS = 60_000 * REPETITIONS
 
 test('a node that is killed, twice', { timeout: TIMEOUT_MS }, async () => {
   await repeat(async flapping => {
-    const client = await open(await flapping.router('a', false))
+    const client = await open(flapping, await flapping.router('a', false))
     await flapping.write(client, false)
     for (let time = 0; time < 2; time += 1) {
       await flapping.killFirst()
@@ -181,7 +195,7 @@ test('a node that is stopped, twice, with writes on their way', {
   timeout: TIMEOUT_MS,
 }, async () => {
   await repeat(async flapping => {
-    const client = await open(await flapping.router('a', false))
+    const client = await open(flapping, await flapping.router('a', false))
     await flapping.write(client, false)
     for (let time = 0; time < 2; time += 1) {
       flapping.nodes[0]!.signal('SIGSTOP')
@@ -203,7 +217,7 @@ test('a connection that is cut, twice, with bytes that arrive later', {
 }, async () => {
   await repeat(async flapping => {
     const { proxy } = flapping
-    const client = await open(await flapping.router('a'))
+    const client = await open(flapping, await flapping.router('a'))
     await flapping.write(client, false)
     for (let time = 0; time < 2; time += 1) {
       proxy.hold()
@@ -225,7 +239,7 @@ test('a connection that is cut, twice, with bytes that arrive later', {
 test('a router that is killed while the node is away', { timeout: TIMEOUT_MS }, async () => {
   await repeat(async flapping => {
     let router = await flapping.router('a', false)
-    let client = await open(router)
+    let client = await open(flapping, router)
     await flapping.write(client, false)
     for (const signals of [
       ['SIGSTOP', 'SIGCONT'],
@@ -237,7 +251,7 @@ test('a router that is killed while the node is away', { timeout: TIMEOUT_MS }, 
       router.signal('SIGKILL')
       await router.ended
       router = await flapping.router('a', false)
-      client = await open(router)
+      client = await open(flapping, router, true)
       await flapping.read(client, true)
       await flapping.write(client, true)
       flapping.nodes[0]!.signal(signals[1])
@@ -253,8 +267,8 @@ test('a router that is killed while the node is away', { timeout: TIMEOUT_MS }, 
 test('one of two routers is cut off, the other goes on', { timeout: TIMEOUT_MS }, async () => {
   await repeat(async flapping => {
     const { proxy } = flapping
-    const one = await open(await flapping.router('a'))
-    const other = await open(await flapping.router('b', false))
+    const one = await open(flapping, await flapping.router('a'))
+    const other = await open(flapping, await flapping.router('b', false))
     await flapping.write(one, false)
     for (let time = 0; time < 2; time += 1) {
       proxy.hold()
