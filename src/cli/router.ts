@@ -219,6 +219,7 @@ async function fromFile(
   { flags, isIoGiven, accounts }: FileOverrides,
 ): Promise<RouterOptions> {
   const { loadClusterFile } = await import('../cluster/cluster-file.ts')
+  if (tlsFilesOf(flags, refuse)) refuse(`Cannot use --tls-cert: expected router.tls in ${path}`)
   const config: ClusterConfig = loadClusterFile(path, process.env)
   const { router } = config
   return {
@@ -228,7 +229,6 @@ async function fromFile(
       flags.port === undefined
         ? router.listen
         : router.listen.map(({ host, secure }) => ({ ...at(host, flags), secure })),
-    tls: tlsFilesOf(flags, refuse) ?? router.tls,
     nodeTls: nodeTlsFilesOf(flags, refuse) ?? router.nodeTls,
     threads: flags.threads ?? router.threads,
     placement: flags.placement ?? config.placement,

@@ -19,6 +19,8 @@ import { countChecks } from './scripts.ts'
 
 const VALUE = 'v'.repeat(300_000)
 
+const CONFIG = 'cluster-config/local.yaml'
+
 let certificates: Certificates
 let first: Certificate
 let second: Certificate
@@ -188,6 +190,10 @@ describe('towards nodes', () => {
 })
 
 test.each([
+  [
+    ['--config', CONFIG, '--tls-cert', 'x', '--tls-key', 'y'],
+    `Cannot use --tls-cert: expected router.tls in ${CONFIG}`,
+  ],
   [['--tls-cert', 'x.crt'], 'Cannot listen with TLS: expected both --tls-cert FILE and --tls-key'],
   [['--tls-verify', 'require'], 'Cannot use --tls-ca or --tls-verify: expected --tls-cert FILE'],
   [
