@@ -72,6 +72,9 @@ Examples:
 const DEFAULT_PORT = 11211
 const EXPECTED_USERS =
   'expected --users FILE, -Y FILE, --allow CIDR, mtls:, or --open if that is meant'
+/** It flushes nothing then, since the nodes may be a fleet that others use. */
+const FORGETFUL =
+  'Without --state-dir a restart forgets which nodes have missed writes: reads may then be stale'
 const MIB = 1024 * 1024
 
 const defaults = {
@@ -134,7 +137,8 @@ export function routerCommand(): Command {
     .option('--open', 'listen beyond loopback although nobody has to log in')
     .option(
       '--state-dir <dir>',
-      'where it is kept which nodes have missed writes; nodes not known there are flushed first',
+      'where it is kept which nodes have missed writes; nodes not known there are flushed first; ' +
+        'without it a restart forgets that, and flushes nothing',
     )
     .addOption(ioOption())
     .option('-v, --verbose', 'say more', (_, level: number) => level + 1, 0)
@@ -163,6 +167,7 @@ async function runRouter(flags: Flags, command: Command): Promise<void> {
   const log = createLog('router')
   const portFlag = flags.config ? '-p, or router.listen in the cluster file' : '-p'
   warnOfOpenFiles(loaded, log)
+  if (options.stateDir === undefined) log.warn({}, FORGETFUL)
   await runServer({ log, portFlag, supervised: flags.supervised === true }, async onFatal => {
     const server = await startRouter(options, { log, onFatal })
     // Under a supervisor it is the supervisor who says who may log in.

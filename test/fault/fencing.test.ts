@@ -98,6 +98,17 @@ test('nodes that are not in the state are flushed first, and the log says so', a
   expect(second.stderr()).not.toContain('flushed')
 })
 
+test('without --state-dir nothing is flushed, and the log says what that means', async () => {
+  const node = await startProgram(nodeFlags(1))
+  const direct = await open(node)
+  expect(await direct.ask('set a 0 0 1\r\n1')).toBe('STORED')
+  const router = await startProgram(routerFlags(1, [node]))
+  expect(await (await open(router)).ask('get a')).toBe('VALUE a 0 1')
+  expect(logLines(router.stderr()).map(line => line['msg'])).toContain(
+    'Without --state-dir a restart forgets which nodes have missed writes: reads may then be stale',
+  )
+})
+
 test('a node that hangs or is gone costs its keys only, and nobody else time', async () => {
   const nodes: Program[] = await Promise.all([1, 2, 3].map(() => startProgram(nodeFlags(1))))
   const router = await startProgram(routerFlags(2, nodes))
