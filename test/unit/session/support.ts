@@ -27,16 +27,19 @@ import { Session } from '../../../src/session/session.ts'
 import { MemoryLimit } from '../../../src/store/memory-limit.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { DirectAuthenticator } from './direct-authenticator.ts'
-import { makeStore, MIB, NOW, type TestStore } from '../store/support.ts'
+import { makeStore, MIB, NOW, storeOn, wipe } from '../store/support.ts'
+import type { TestStore, TestStoreOptions } from '../store/support.ts'
 
 const STAGING_BYTES = 8 * MIB
-/** Of all nodes together: tests make thousands of them faster than memory is collected. */
+/** Of all stores together: tests make thousands of them faster than memory is collected. */
 const GC_EVERY = 64
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
-let nodes = 0
+let stores = 0
 const watchLog = WatchLog.create(1, 0)
 const connections = ConnectionTable.create(0)
+/** One for all nodes: its table is of 19 MB, and `stats detail` has tests of its own. */
+const prefixes = new PrefixStats(nodeDefaults.prefixDelimiter)
 
 /** Takes `window` bytes between drains; what is written above that is taken, but answered `false`. */
 export class FakeStream implements Stream {
@@ -137,17 +140,16 @@ export type TestNodeOptions = Partial<NodeOptions> & {
   stagingBytes?: number
   executor?: Executor
   fences?: Fences
+  /** The memory of a node that is over: a new store begins there. */
+  memoryOf?: TestNode
 }
 
 export function makeNode(given: TestNodeOptions = {}): TestNode {
-  nodes += 1
-  if (nodes % GC_EVERY === 0) collect()
   const options: NodeOptions = { ...nodeDefaults, memoryBytes: 8 * MIB, threads: 1, ...given }
   const { memoryBytes, evict, itemSizeMax } = options
   const counters = Counters.create(1)
   const classes = ClassCounters.create(1)
   const switches = Switches.of(options)
-  const prefixes = new PrefixStats(options.prefixDelimiter)
   const later: (() => void)[] = []
   const ofStore = {
     memoryBytes,
@@ -156,7 +158,7 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
     counters: counters.storeOfThread(0),
     classes: classes.ofThread(0),
   }
-  const made = makeStore(ofStore)
+  const made = given.memoryOf ? storeAfter(given.memoryOf, ofStore) : newStore(ofStore)
   let now = NOW
   const { store } = made
   const memoryLimit = new MemoryLimit(store, made.region)
@@ -231,6 +233,17 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
     },
     connect: stream => new Client(stream ?? new FakeStream(), executor, services, later),
   }
+}
+
+function newStore(options: TestStoreOptions): TestStore {
+  stores += 1
+  if (stores % GC_EVERY === 0) collect()
+  return makeStore(options)
+}
+
+function storeAfter({ made: { region, layout } }: TestNode, options: TestStoreOptions): TestStore {
+  wipe(region, layout)
+  return storeOn(region, layout, options)
 }
 
 /** One connection: what it sends, in whatever pieces, and what it has got. */

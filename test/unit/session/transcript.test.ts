@@ -11,10 +11,13 @@ const ONCE = [Number.POSITIVE_INFINITY]
 /** Conversations up to this size are cut at every byte; longer ones at the bytes of both ends. */
 const CUT_MAX = 700
 
+/** All plays are on its memory: the allocator keeps, and clears, gigabytes of a store for each. */
+const first = makeNode()
+
 function play(conversation: Conversation, sizes: readonly number[], window?: number): void {
   const { send, expected, closes = false } = conversation
   const stream = new FakeStream(window)
-  const node = makeNode()
+  const node = makeNode({ memoryOf: first })
   const client = node.connect(stream)
   client.send(send, sizes)
   const label = `pieces of ${sizes.join()} bytes, window ${window}`
