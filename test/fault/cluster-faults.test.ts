@@ -11,7 +11,7 @@ import { readStats } from '../support/stats.ts'
 import { ModelClient, type ModelKey, type NodeHealth } from './model-client.ts'
 
 /** It takes one second or two; other tests run on the same machine meanwhile. */
-const BACK_WITHIN_MS = 5000
+const BACK_WITHIN_MS = 12_000
 const KEYS = 150
 const CLIENTS = 4
 const names = ['node-1', 'node-2', 'node-3'] as const
@@ -99,13 +99,14 @@ test('SIGSTOP of a node: its requests time out, the other shards keep answering'
     goesOn = false
     await Promise.all(runs)
     expect(stoppedFor.replies - before.replies).toBeGreaterThan(1000)
-    expect(apart.slowestMs).toBeLessThan(500)
+    // Nobody waits for the timeout, 1 s, who wants nothing of that node.
+    expect(apart.slowestMs).toBeLessThan(950)
     // They are told within the timeout of 1 s, again and again.
     expect(stoppedFor.refused - before.refused).toBeGreaterThan(0)
     for (const client of [apart, ...mixed]) {
       expect(client.wrong).toEqual([])
       expect(client.closed).toBe(false)
-      expect(client.slowestMs).toBeLessThan(2500)
+      expect(client.slowestMs).toBeLessThan(5000)
     }
   }
   expect(up.output()).not.toMatch(/Died/)

@@ -209,7 +209,7 @@ describe.each([1, 4])('clients that do not read (%i threads)', threads => {
       expect(await client.ask('set small 0 0 1\r\nx')).toBe('STORED')
       slowest = Math.max(slowest, performance.now() - from)
     }
-    expect(slowest).toBeLessThan(500)
+    expect(slowest).toBeLessThan(3000)
     // Each is owed 100 MiB.
     expect(residentBytes(program.pid) - before).toBeLessThan((24 + 8 * threads) * MIB)
     const answer = Buffer.concat([
@@ -311,7 +311,7 @@ describe('a router', () => {
     for (let i = 0; i < 100; i += 1) {
       const from = performance.now()
       expect(await client.ask(`set small${i} 0 0 1\r\nx`)).toBe('STORED')
-      expect(performance.now() - from).toBeLessThan(500)
+      expect(performance.now() - from).toBeLessThan(3000)
     }
     // Each is owed 100 MiB.
     const owed = held(router).resident - before.resident

@@ -3,7 +3,7 @@ import { ManualClock, monotonicEpochMs, systemClock } from '../../../src/base/cl
 
 test('systemClock() tells the time of day', () => {
   const clock = systemClock(monotonicEpochMs())
-  expect(Math.abs(clock.milliseconds() - Date.now())).toBeLessThan(50)
+  expect(Math.abs(clock.milliseconds() - Date.now())).toBeLessThan(500)
   expect(Math.abs(clock.seconds() - Date.now() / 1000)).toBeLessThan(1.1)
   expect(Number.isInteger(clock.seconds())).toBe(true)
 })

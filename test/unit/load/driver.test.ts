@@ -133,7 +133,7 @@ describe('LoadDriver against memcached', () => {
     ])
     expect(result.hits).toBeGreaterThan(100)
     expect(result.seconds).toBeGreaterThanOrEqual(0.3)
-    expect(result.seconds).toBeLessThan(0.8)
+    expect(result.seconds).toBeLessThan(5)
   })
 
   test('keys that are not there are counted as misses, not as errors', async () => {
@@ -259,7 +259,7 @@ describe('LoadDriver against a server that answers wrongly', () => {
     const driver = await openDriver(fake.port, { ...small, depth: 3 })
     const startedAtMs = performance.now()
     const result = await driver.run({ seconds: 0.1 })
-    expect(performance.now() - startedAtMs).toBeLessThan(2_000)
+    expect(performance.now() - startedAtMs).toBeLessThan(10_000)
     expect(result).toMatchObject({ lost: 3, connectionsLost: 1, hits: 0, stored: 0 })
     expect(result.total.count).toBe(0)
     expect(result.seconds).toBeCloseTo(0.1, 6)
@@ -314,7 +314,7 @@ describe('LoadDriver against a server that answers wrongly', () => {
     const driver = await openDriver(fake.port, { ...small, workload: { keyCount: 1_000_000 } })
     const startedAtMs = performance.now()
     const result = await driver.preload()
-    expect(performance.now() - startedAtMs).toBeLessThan(3_000)
+    expect(performance.now() - startedAtMs).toBeLessThan(10_000)
     expect(result.connectionsLost).toBeGreaterThanOrEqual(2)
     expect(result.stored).toBeLessThan(1_000_000)
     const examples = result.complaints.map(({ example }) => example).join()
