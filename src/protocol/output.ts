@@ -3,7 +3,7 @@
  *
  *   start ─── written ─── at ─── room ─── end
  */
-import { copyBytes, put } from '../base/bytes.ts'
+import { Copier, put } from '../base/bytes.ts'
 
 /** Room there is before every request, and before every key of a retrieval. */
 export const REPLY_ROOM = 18 * 1024
@@ -11,6 +11,7 @@ export const OUTPUT_BYTES = 64 * 1024
 
 export class Output {
   readonly bytes: Uint8Array
+  readonly #copier: Copier
   /** Where the next byte goes. */
   at: number
   #start: number
@@ -18,6 +19,7 @@ export class Output {
 
   constructor(bytes: Uint8Array, start: number, size: number) {
     this.bytes = bytes
+    this.#copier = new Copier(bytes)
     this.#start = start
     this.#end = start + size
     this.at = start
@@ -58,7 +60,7 @@ export class Output {
   }
 
   copy(source: Uint8Array, sourceAt: number, length: number): void {
-    copyBytes(this.bytes, this.at, source, sourceAt, length)
+    this.#copier.copy(this.at, source, sourceAt, length)
     this.at += length
   }
 }

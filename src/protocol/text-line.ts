@@ -1,9 +1,10 @@
 /** Lines of the text protocol: where they end, and how long they may get (proto_text.c). */
-import { LEADING_SPACES_MAX, LINE_MAX, RETRIEVAL_LINE_MAX } from './limits.ts'
+import { KEY_MAX, LEADING_SPACES_MAX, LINE_MAX, RETRIEVAL_LINE_MAX } from './limits.ts'
 
 const SPACE = 0x20
 const DELETE = 0x7f
 const LF = 0x0a
+const CR = 0x0d
 const GET = Buffer.from('get ', 'latin1')
 const GETS = Buffer.from('gets ', 'latin1')
 
@@ -34,6 +35,20 @@ export function isRetrievalLine(bytes: Uint8Array, at: number, end: number): boo
   while (start < end && bytes[start] === SPACE) start += 1
   if (start - at > LEADING_SPACES_MAX) return false
   return startsWith(bytes, start, GET) || startsWith(bytes, start, GETS)
+}
+
+/**
+ * The size of the key behind `get ` in a whole line of that one key, or 0: most requests are such
+ * lines, and their bytes are looked at once. Whatever it is not sure of goes the way of all lines.
+ */
+export function keySizeOfGet(bytes: Uint8Array, at: number, end: number): number {
+  if (end - at <= GET.length || !startsWith(bytes, at, GET)) return 0
+  const keyAt = at + GET.length
+  let next = keyAt
+  while (next < end && bytes[next]! > SPACE) next += 1
+  const lineEnd = bytes[next] === CR ? next + 1 : next
+  if (lineEnd >= end || bytes[lineEnd] !== LF || next - keyAt > KEY_MAX) return 0
+  return next - keyAt
 }
 
 /** Whether a key is one token of a line, whatever surrounds it: no space and no control byte. */

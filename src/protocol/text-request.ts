@@ -72,8 +72,10 @@ export class NumberReader {
       small = small * 10 + digit
     }
     if (size > SMALL_DIGITS) return this.#large(BigInt(small), bytes, smallEnd, at + size)
-    this.low = small % U32
-    this.high = Math.floor(small / U32)
+    // Nearly all are this small, and a remainder of float64s takes a call.
+    const isLow = small < U32
+    this.low = isLow ? small : small % U32
+    this.high = isLow ? 0 : Math.floor(small / U32)
     return true
   }
 

@@ -126,7 +126,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
 
   /** Whether it cannot take a request only because there are so many. */
   get isOverloaded(): boolean {
-    return (this.#state === 'up' || this.#waits) && this.#isOfNow
+    return (this.#state === 'up' || this.#waits) && this.#isOfNow()
   }
 
   get failure(): string {
@@ -134,13 +134,13 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
   }
 
   /** The node's life has not ended meanwhile. */
-  get #isOfNow(): boolean {
+  #isOfNow(): boolean {
     return this.#options.health.life(this.#options.index) === this.#life
   }
 
   /** Forwards a request; undefined when the node cannot take it (`failure` says why). */
   send(request: Request): Outstanding | undefined {
-    if ((this.#state !== 'up' && !this.#waits) || !this.#isOfNow) return undefined
+    if ((this.#state !== 'up' && !this.#waits) || !this.#isOfNow()) return undefined
     if (this.#queue.length >= this.#options.outstandingMax || this.#batches.isFull) return undefined
     const asked = this.#batches.put(request)
     this.#scheduleFlush()
@@ -257,11 +257,11 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
     const wasQuiet = this.#state === 'up' && this.#queue.length === 0
     if (this.#state !== 'closed') {
       hosts.want(node.host)
-      const failures = this.#isOfNow ? health.fail(index) : 0
+      const failures = this.#isOfNow() ? health.fail(index) : 0
       const reason = error === '' ? 'connection closed' : error
-      if (this.#hasWrites || failures >= settings.failures) this.#unfit(reason)
+      if (this.#hasWrites() || failures >= settings.failures) this.#unfit(reason)
     }
-    const isOver = !this.#isOfNow || this.#state === 'closed' || this.#state === 'shut'
+    const isOver = !this.#isOfNow() || this.#state === 'closed' || this.#state === 'shut'
     this.#waits = wasQuiet && !isOver
     this.#failAll(`${this.name} is down`)
     if (isOver) {
@@ -279,7 +279,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
   }
 
   /** Whether there are writes among what has not been answered, or too late. */
-  get #hasWrites(): boolean {
+  #hasWrites(): boolean {
     for (let i = 0; i < this.#queue.length; i += 1) {
       if (isWrite(this.#queue.at(i).request.command)) return true
     }

@@ -47,24 +47,24 @@ export class ObservedExecutor implements Executor {
   }
 
   retrieve(session: Session, request: Request): boolean {
-    if (this.#isAlone) return this.#inner.retrieve(session, request)
-    const before = this.#hits
+    if (this.#isAlone()) return this.#inner.retrieve(session, request)
+    const before = this.#hits()
     const goesOn = this.#inner.retrieve(session, request)
-    const isHit = this.#hits > before
-    if (this.#countsPrefixes) this.#countGet(request, isHit)
+    const isHit = this.#hits() > before
+    if (this.#countsPrefixes()) this.#countGet(request, isHit)
     if (this.#watch.wants(Topic.fetchers)) this.#tellGet(session, request, isHit)
     return goesOn
   }
 
   execute(session: Session, request: Request): void {
-    if (this.#isAlone) {
+    if (this.#isAlone()) {
       this.#inner.execute(session, request)
       return
     }
     const { command } = request
-    const before = this.#hits
+    const before = this.#hits()
     const isDelete = command === Command.delete || command === Command.metaDelete
-    if (this.#countsPrefixes) {
+    if (this.#countsPrefixes()) {
       if (isStorage(command)) this.#count(Use.set, request)
       if (isDelete) this.#count(Use.del, request)
     }
@@ -73,14 +73,14 @@ export class ObservedExecutor implements Executor {
     else if (isDelete) this.#delete(session, request)
     else this.#watchOther(session, request)
     if (command !== Command.metaGet) return
-    const isHit = this.#hits > before
-    if (this.#countsPrefixes) this.#countGet(request, isHit)
+    const isHit = this.#hits() > before
+    if (this.#countsPrefixes()) this.#countGet(request, isHit)
     const wasThere = isHit && !request.meta!.isCreated
     if (this.#watch.wants(Topic.fetchers)) this.#tellGet(session, request, wasThere)
   }
 
   openValue(session: Session, request: Request): ValueSink | undefined {
-    if (this.#countsPrefixes) this.#count(Use.set, request)
+    if (this.#countsPrefixes()) this.#count(Use.set, request)
     const sink = this.#inner.openValue(session, request)
     if (sink === undefined || !this.#watch.isWatched) return sink
     return {
@@ -113,15 +113,15 @@ export class ObservedExecutor implements Executor {
   }
 
   /** Nobody looks on. */
-  get #isAlone(): boolean {
-    return !this.#watch.isWatched && this.#switches.get('detail') === 0
+  #isAlone(): boolean {
+    return !this.#watch.isWatched && !this.#switches.isDetailed
   }
 
-  get #countsPrefixes(): boolean {
-    return this.#switches.get('detail') !== 0
+  #countsPrefixes(): boolean {
+    return this.#switches.isDetailed
   }
 
-  get #hits(): number {
+  #hits(): number {
     return this.#counts[Counter.getHits]! + this.#counts[Counter.touchHits]!
   }
 

@@ -138,8 +138,13 @@ export class StoreExecutor implements Executor {
       this.#store.unlock()
       if (touches && item !== 0) this.#store.settle(request.key, request.keyAt, request.keySize)
     }
-    session.sendValue(source, () => request.encoder.hitTail(session.output))
+    this.#stream(session, request, source)
     return true
+  }
+
+  /** By itself: what a closure holds on to is allocated as soon as its function is called. */
+  #stream(session: Session, request: Request, source: ValueSource): void {
+    session.sendValue(source, () => request.encoder.hitTail(session.output))
   }
 
   execute(session: Session, request: Request): void {

@@ -31,6 +31,7 @@ const FIELDS = [
 ] as const
 type Field = (typeof FIELDS)[number]
 const PLACE = Object.fromEntries(FIELDS.map((field, at) => [field, at])) as Record<Field, number>
+const DETAIL = PLACE.detail
 
 export class Switches {
   readonly buffer: SharedArrayBuffer
@@ -47,6 +48,11 @@ export class Switches {
     switches.set('detail', Number(detail))
     switches.#takeOver(extended)
     return switches
+  }
+
+  /** `detail`, which every request asks for. */
+  get isDetailed(): boolean {
+    return this.#values[DETAIL] !== 0
   }
 
   get(field: Field): number {

@@ -129,7 +129,7 @@ export class Session implements StreamHandler {
   /** Whether another request may be taken up: there is room for its reply, and nobody objects. */
   ready(): boolean {
     if (this.#closing || this.#closed || this.#behind || this.#suspended) return false
-    if (this.#isStreaming || this.#listening || this.#isYielding) return false
+    if (this.#isStreaming() || this.#listening || this.#isYielding) return false
     if (this.output.room < REPLY_ROOM && !this.flush()) return false
     return this.executor.mayProceed(this)
   }
@@ -266,7 +266,7 @@ export class Session implements StreamHandler {
     this.#running = false
     this.guard?.leave()
     // Who has to wait anyway is called by whoever it waits for.
-    this.#isYielding &&= !this.#held.isEmpty && !this.#isBlocked
+    this.#isYielding &&= !this.#held.isEmpty && !this.#isBlocked()
     if (this.#isYielding) this.#yield()
     else this.flush()
     this.#settle()
@@ -314,11 +314,11 @@ export class Session implements StreamHandler {
     this.#aside = undefined
   }
 
-  get #isBlocked(): boolean {
-    return this.#closing || this.#behind || this.#suspended || this.#isStreaming
+  #isBlocked(): boolean {
+    return this.#closing || this.#behind || this.#suspended || this.#isStreaming()
   }
 
-  get #isStreaming(): boolean {
+  #isStreaming(): boolean {
     return this.#replying !== undefined && this.#replying.isActive
   }
 
@@ -336,7 +336,7 @@ export class Session implements StreamHandler {
   /** After a turn: stops or goes on reading, and closes when there is nothing left to say. */
   #settle(): void {
     if (this.#closed || this.#running) return
-    const waits = this.#isStreaming || this.#suspended
+    const waits = this.#isStreaming() || this.#suspended
     const idle = !waits && (this.#pending?.isEmpty ?? true)
     const stuck = !this.#held.isEmpty && !this.ready()
     if (idle && (this.#closing || (this.#peerEnded && !stuck))) {
@@ -344,7 +344,7 @@ export class Session implements StreamHandler {
       this.stream.end()
       return
     }
-    const mustWait = this.#closing || this.#behind || this.#isStreaming || stuck
+    const mustWait = this.#closing || this.#behind || this.#isStreaming() || stuck
     if (mustWait !== this.#paused) {
       this.#paused = mustWait
       if (mustWait) this.stream.pause()

@@ -10,14 +10,27 @@
 import { itemSize } from '../base/item-size.ts'
 import { Command, CommandClass, type CommandRow, findCommand } from '../protocol/command.ts'
 import { Status } from '../protocol/encoder.ts'
-import { COMPLETE_LINE_MAX, KEY_MAX, VALUE_MAX } from '../protocol/limits.ts'
+import { COMPLETE_LINE_MAX, KEY_MAX } from '../protocol/limits.ts'
 import { Request } from '../protocol/request.ts'
 import { textEncoder, TextLine } from '../protocol/text-encoder.ts'
-import { indexOf, isRetrievalLine, isTooLong, startsWith } from '../protocol/text-line.ts'
+import {
+  indexOf,
+  isRetrievalLine,
+  isTooLong,
+  keySizeOfGet,
+  startsWith,
+} from '../protocol/text-line.ts'
 import { NumberReader, Tokens } from '../protocol/text-request.ts'
 import { adminLine } from './admin-line.ts'
 import { configLine } from './config-reply.ts'
 import { IncomingValue } from './incoming-value.ts'
+import {
+  readKey,
+  readStorageFields,
+  readValueSize,
+  saysNoreply,
+  SIZE_TOKEN,
+} from './line-fields.ts'
 import { Follows, metaLine } from './meta-line.ts'
 import type { Session } from './session.ts'
 import { TextLogin } from './text-login.ts'
@@ -26,9 +39,7 @@ const LF = 0x0a
 const CR = 0x0d
 const SPACE = 0x20
 const SHORTEST_LINE = 4
-/** Where a storage command says how long its value is. */
-const SIZE_TOKEN = 4
-const NOREPLY = Buffer.from('noreply', 'latin1')
+const GET_SIZE = 'get '.length
 const HTTP = Buffer.from('HTTP/', 'latin1')
 
 const State = { line: 0, value: 1, swallow: 2 } as const
@@ -84,10 +95,14 @@ export class TextProtocol {
 
   /** The offset behind the next command, or -1 when it is not whole or has to wait. */
   #nextLine(bytes: Uint8Array, at: number, end: number): number {
+    if (this.#scanned === 0 && this.#login === undefined) {
+      const keySize = keySizeOfGet(bytes, at, end)
+      if (keySize > 0) return this.#getOne(bytes, at, keySize)
+    }
     const newline = indexOf(bytes, LF, at + this.#scanned, end)
     if (newline < 0) {
       this.#scanned = end - at
-      if (isTooLong(bytes, at, end, this.#mustLogIn)) this.#session.close()
+      if (isTooLong(bytes, at, end, this.#mustLogIn())) this.#session.close()
       return -1
     }
     this.#scanned = 0
@@ -95,7 +110,7 @@ export class TextProtocol {
       this.#session.close()
       return -1
     }
-    if (this.#mustLogIn) {
+    if (this.#mustLogIn()) {
       return this.#login!.line(bytes, at, newline, end)
     }
     const to = newline > at && bytes[newline - 1] === CR ? newline - 1 : newline
@@ -136,13 +151,13 @@ export class TextProtocol {
         tokens.split(bytes, at, to)
         this.#request.reset(row.command)
         if (row.command === Command.config) return this.#config(bytes, newline + 1)
-        this.#noreply(row, bytes)
+        this.#request.quiet = saysNoreply(row, bytes, tokens)
         adminLine(this.#session, row, bytes, tokens, this.#request)
         return newline + 1
     }
   }
 
-  get #mustLogIn(): boolean {
+  #mustLogIn(): boolean {
     return this.#login !== undefined && this.#session.login.isMissing
   }
 
@@ -158,6 +173,28 @@ export class TextProtocol {
       return
     }
     this.#session.output.put(TextLine.error)
+  }
+
+  /** `get` of one key: `#retrieve` in short, and taken up by it where the session has to wait. */
+  #getOne(bytes: Uint8Array, at: number, keySize: number): number {
+    const session = this.#session
+    const request = this.#request
+    request.reset(Command.get)
+    request.encoder = textEncoder
+    request.key = bytes
+    request.keyAt = at + GET_SIZE
+    request.keySize = keySize
+    const keyEnd = at + GET_SIZE + keySize
+    const newline = bytes[keyEnd] === LF ? keyEnd : keyEnd + 1
+    if (session.executor.retrieve(session, request)) {
+      if (!session.ready()) {
+        this.#resumeAt = keyEnd - at
+        this.#scanned = newline - at
+        return -1
+      }
+      session.output.put(TextLine.end)
+    }
+    return newline + 1
   }
 
   /** False: stopped before a key, to be called again with the same line. */
@@ -247,13 +284,14 @@ export class TextProtocol {
     const request = this.#request
     tokens.split(bytes, at, to)
     request.reset(row.command)
-    if (tokens.count <= SIZE_TOKEN || !this.#valueSize(bytes)) {
+    if (tokens.count <= SIZE_TOKEN || !readValueSize(request, bytes, tokens, numbers)) {
       session.output.put(TextLine.badFormat)
       return valueAt
     }
-    this.#noreply(row, bytes)
+    this.#request.quiet = saysNoreply(row, bytes, tokens)
     // A cas without a unique says how much follows, all the same.
-    const isRight = tokens.count >= row.tokensMin && this.#storageFields(row, bytes)
+    const isRight =
+      tokens.count >= row.tokensMin && readStorageFields(request, bytes, tokens, numbers)
     const refusal = isRight ? session.login.refusalOfKey(row.needs, request) : TextLine.badFormat
     if (refusal !== undefined) {
       if (!request.quiet) session.output.put(refusal)
@@ -317,27 +355,6 @@ export class TextProtocol {
     if (!this.#request.quiet) this.#session.output.put(TextLine.badDataChunk)
   }
 
-  #valueSize(bytes: Uint8Array): boolean {
-    const at = tokens.at[SIZE_TOKEN]!
-    if (!numbers.uint(bytes, at, tokens.size[SIZE_TOKEN]!, VALUE_MAX)) return false
-    this.#request.valueSize = numbers.number
-    return true
-  }
-
-  #storageFields(row: CommandRow, bytes: Uint8Array): boolean {
-    const request = this.#request
-    if (!this.#key(bytes, 1)) return false
-    if (!numbers.clientFlags(bytes, tokens.at[2]!, tokens.size[2]!)) return false
-    request.clientFlags = numbers.number
-    if (!numbers.truncatedInt32(bytes, tokens.at[3]!, tokens.size[3]!)) return false
-    request.exptime = numbers.number
-    if (row.command !== Command.cas) return true
-    if (!numbers.uint64(bytes, tokens.at[5]!, tokens.size[5]!)) return false
-    request.casLow = numbers.low
-    request.casHigh = numbers.high
-    return true
-  }
-
   #keyed(row: CommandRow, bytes: Uint8Array, at: number, to: number): void {
     const { output, executor } = this.#session
     const request = this.#request
@@ -347,9 +364,9 @@ export class TextProtocol {
       output.put(TextLine.badFormat)
       return
     }
-    this.#noreply(row, bytes)
+    this.#request.quiet = saysNoreply(row, bytes, tokens)
     let error: Uint8Array | undefined
-    if (!this.#key(bytes, 1)) {
+    if (!readKey(request, bytes, tokens)) {
       error = TextLine.badFormat
     } else if (row.command === Command.touch) {
       if (!numbers.int32(bytes, tokens.at[2]!, tokens.size[2]!)) error = TextLine.badExptime
@@ -361,19 +378,5 @@ export class TextProtocol {
     error ??= this.#session.login.refusalOfKey(row.needs, request)
     if (error === undefined) executor.execute(this.#session, request)
     else if (!request.quiet) output.put(error)
-  }
-
-  #key(bytes: Uint8Array, token: number): boolean {
-    const request = this.#request
-    request.key = bytes
-    request.keyAt = tokens.at[token]!
-    request.keySize = tokens.size[token]!
-    return request.keySize <= KEY_MAX
-  }
-
-  #noreply(row: CommandRow, bytes: Uint8Array): void {
-    const last = tokens.count - 1
-    const fits = row.noreply && last >= 1 && tokens.size[last] === NOREPLY.length
-    this.#request.quiet = fits && startsWith(bytes, tokens.at[last]!, NOREPLY)
   }
 }

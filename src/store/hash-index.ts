@@ -27,6 +27,8 @@ import { OverflowBuckets } from './overflow-buckets.ts'
 import type { Region } from './region.ts'
 
 const BUCKET_WORDS = 16
+/** Of the cache. */
+const LINE_WORDS = 16
 const SLOTS = 7
 const LOCK = 14
 const CHAIN = 15
@@ -178,9 +180,12 @@ export class HashIndex {
     this.fetched = sum
   }
 
-  /** Reads two words for no other end than to have their lines in the cache. */
-  touch(word: number, other: number): void {
-    if (other < this.#words.length) this.fetched = this.#words[word]! ^ this.#words[other]!
+  /** Reads a word of each of the next two lines for no other end than to have them in the cache. */
+  touchBehind(item: number): void {
+    const last = item + 2 * LINE_WORDS
+    if (last < this.#words.length) {
+      this.fetched = this.#words[item + LINE_WORDS]! ^ this.#words[last]!
+    }
   }
 
   /** The slot that links exactly this item, or NO_SLOT. Caller holds the bucket's lock. */

@@ -164,7 +164,7 @@ export class Segments {
 
   /** Whether a flush has made everything in an item's segment invisible. */
   isFlushed(item: number): boolean {
-    return this.#isFlushed(this.segmentOf(item))
+    return this.lists.flushedUpTo !== 0 && this.#isFlushed(this.segmentOf(item))
   }
 
   /**

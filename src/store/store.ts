@@ -6,7 +6,7 @@
  * A storage:   reserve → fill → lock the bucket → link → unlock → leave, never reserving under a
  * lock.
  */
-import { copyBytes } from '../base/bytes.ts'
+import { Copier } from '../base/bytes.ts'
 import { INLINE_VALUE_MAX } from '../base/item-size.ts'
 import { CasCounter } from './cas-counter.ts'
 import { watch } from './checks.ts'
@@ -32,8 +32,6 @@ import { Uploads } from './uploads.ts'
 
 /** Reads that are counted one by one. */
 const FREQUENCY_EXACT = 16
-/** A cache line. */
-const LINE_WORDS = 16
 
 export class Store {
   /** Unix seconds; the owner sets it each turn. */
@@ -70,6 +68,7 @@ export class Store {
   readonly #evict: boolean
   readonly #random: () => number
   readonly #cas: CasCounter
+  readonly #copier: Copier
   #original: Original | undefined
   #bucket = 0
   #slot = NO_SLOT
@@ -79,6 +78,7 @@ export class Store {
     this.#words = words
     this.#cas = new CasCounter(words)
     this.bytes = region.bytes
+    this.#copier = new Copier(region.bytes)
     this.layout = layout
     this.tally = new Tally(options.counters, words, options.classes)
     this.#itemSizeMax = options.itemSizeMax
@@ -122,7 +122,7 @@ export class Store {
     this.#hash.of(key, keyAt, keySize)
     const item = this.#findHashed()
     // What is most likely asked of it next lies in other lines than its header: all come at once.
-    if (item !== 0) this.index.touch(item + LINE_WORDS, item + 2 * LINE_WORDS)
+    if (item !== 0) this.index.touchBehind(item)
     return item
   }
 
@@ -196,7 +196,7 @@ export class Store {
     const item = this.#reserve(size, this.probation(put.exptime))
     if (item === 0) return this.#outOfMemory(put)
     this.#writeHashed(item, put)
-    copyBytes(this.bytes, this.items.valueAt(item), put.value, put.valueAt, put.valueSize)
+    this.#copier.copy(this.items.valueAt(item), put.value, put.valueAt, put.valueSize)
     const outcome = this.#linkHashed(put, item, size)
     this.segments.leave(item)
     return outcome

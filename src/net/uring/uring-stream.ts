@@ -199,7 +199,7 @@ export class UringStream implements LoopStream, Sending {
 
   /** What arrived while it was paused, as far as it is wanted now. */
   handOverHeld(): void {
-    while (this.held !== undefined && this.#isWanted) {
+    while (this.held !== undefined && this.#isWanted()) {
       const piece = this.held.shift()
       if (piece === undefined) {
         this.held = undefined
@@ -208,12 +208,12 @@ export class UringStream implements LoopStream, Sending {
         this.handler.onData(piece, 0, piece.length)
       }
     }
-    if (!this.isEndHeld || !this.#isWanted) return
+    if (!this.isEndHeld || !this.#isWanted()) return
     this.isEndHeld = false
     this.#tellEnd()
   }
 
-  get #isWanted(): boolean {
+  #isWanted(): boolean {
     return this.state === State.open && !this.isPaused
   }
 

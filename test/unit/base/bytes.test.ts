@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { assert, AssertionError } from '../../../src/base/assert.ts'
 import {
+  Copier,
   copyBytes,
   equalBytes,
   latin1,
@@ -36,6 +37,29 @@ describe('copyBytes()', () => {
       expect([...bytes.subarray(to, to + 100)]).toEqual(expected)
     }
   })
+})
+
+test('Copier copies exactly what it is told, from its own array and from others', () => {
+  const made = Uint8Array.from({ length: 600 }, (_, i) => i * 7 + (i >> 8))
+  for (let size = 0; size < 270; size += 1) {
+    for (const isOwn of [true, false]) {
+      for (const [to, from] of [
+        [5, 300],
+        [309, 3],
+        [0, size],
+        [600 - size, 1],
+      ] as const) {
+        // A view of a part: its offsets are not those of the buffer.
+        const around = new Uint8Array(640).fill(0xee)
+        const bytes = around.subarray(20, 620)
+        bytes.set(made)
+        const expected = around.slice()
+        expected.set(made.subarray(from, from + size), 20 + to)
+        new Copier(bytes).copy(to, isOwn ? bytes : made, from, size)
+        expect(Buffer.compare(around, expected)).toBe(0)
+      }
+    }
+  }
 })
 
 test('equalBytes() compares nothing but its range', () => {
