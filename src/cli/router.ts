@@ -2,7 +2,6 @@
  * `memring router`: one endpoint in front of nodes, from a cluster file or from `--nodes` alone.
  */
 import { Command, InvalidArgumentError } from 'commander'
-import type { Account } from '../auth/account.ts'
 import { LOGIN_WAIT_MS } from '../auth/slow-down.ts'
 import { isLoopback } from '../cluster/address.ts'
 import type { ConfigureMessage } from '../cluster/child-protocol.ts'
@@ -19,13 +18,7 @@ import { deadNodeDefaults, healthDefaults } from '../router/health.ts'
 import type { RouterNode, RouterOptions } from '../router/options.ts'
 import { startRouter } from '../router/router-server.ts'
 import { canMap } from '../store/region.ts'
-import {
-  type Accounts,
-  AccountsError,
-  readAccounts,
-  rereadAccounts,
-  warnOfOpenFiles,
-} from './accounts.ts'
+import { AccountsError, readAccounts, warnOfOpenFiles } from './accounts.ts'
 import {
   collectList,
   collectNetworks,
@@ -37,6 +30,8 @@ import {
   sizeInBytes,
   wholeNumber,
 } from './flags.ts'
+import { watchFile } from './file-watch.ts'
+import { type Loaded, rereadOptions } from './router-reload.ts'
 import { addTlsOptions, nodeTlsFilesOf, type TlsFlags, tlsFilesOf } from './router-tls.ts'
 import { readPlacement } from './ring-members.ts'
 import { configureBySupervisor, runServer } from './run-server.ts'
@@ -57,6 +52,7 @@ type Flags = TlsFlags & {
   open?: true
   io: IoChoice
   stateDir?: string
+  watch: boolean
   verbose: number
   supervised?: true
 }
@@ -140,6 +136,7 @@ export function routerCommand(): Command {
       'where it is kept which nodes have missed writes; nodes not known there are flushed first; ' +
         'without it a restart forgets that, and flushes nothing',
     )
+    .option('--no-watch', 'read the cluster file again on SIGHUP only, not when it changes')
     .addOption(ioOption())
     .option('-v, --verbose', 'say more', (_, level: number) => level + 1, 0)
     .option('--supervised', 'configured and watched by "memring up"')
@@ -150,7 +147,20 @@ export function routerCommand(): Command {
 
 async function runRouter(flags: Flags, command: Command): Promise<void> {
   const isIoGiven = command.getOptionValueSource('io') === 'cli'
-  const load = () => loadOptions(flags, isIoGiven)
+  const log = createLog('router')
+  let message: ConfigureMessage | undefined
+  let nodes: RouterOptions['nodes'] | undefined
+  const load = async (): Promise<Loaded> => {
+    const found = await loadOptions(flags, isIoGiven)
+    if (flags.supervised) message ??= await configureBySupervisor()
+    const options = message ? configured(found.options, message) : found.options
+    checkDiscard(options)
+    nodes ??= found.options.nodes
+    if (message && JSON.stringify(nodes) !== JSON.stringify(found.options.nodes)) {
+      log.warn({}, 'Other nodes take a restart of "memring up", which runs them')
+    }
+    return { ...found, options }
+  }
   let loaded: Loaded
   try {
     loaded = await load()
@@ -158,30 +168,39 @@ async function runRouter(flags: Flags, command: Command): Promise<void> {
     if (!isExpected(error)) throw error
     return command.error(error.message, { exitCode: EX_USAGE })
   }
-  let { options } = loaded
-  if (flags.supervised) options = configured(options, await configureBySupervisor())
-  if (options.deadNode.writes === 'discard' && options.stateDir === undefined) {
-    const reason = 'expected --state-dir, where it is kept what they miss'
-    command.error(`Cannot discard writes of nodes that are down: ${reason}`, { exitCode: EX_USAGE })
-  }
-  const log = createLog('router')
+  const { options } = loaded
   const portFlag = flags.config ? '-p, or router.listen in the cluster file' : '-p'
   warnOfOpenFiles(loaded, log)
   if (options.stateDir === undefined) log.warn({}, FORGETFUL)
   await runServer({ log, portFlag, supervised: flags.supervised === true }, async onFatal => {
     const server = await startRouter(options, { log, onFatal })
-    // Under a supervisor it is the supervisor who says who may log in.
-    if (flags.supervised) return { ...server, reload: () => server.reloadTls() }
-    const replace = (list: readonly Account[]) => server.replaceAccounts(list)
+    const reread = () => rereadOptions(load, { server, log, isExpected })
+    const stopWatching = watch(flags, () => {
+      log.info({ file: flags.config }, 'Cluster file has changed')
+      void reread()
+    })
     const reload = () => {
       server.reloadTls()
-      void rereadAccounts(load, replace, log)
+      void reread()
     }
-    return { ...server, reload }
+    const stop = () => {
+      stopWatching()
+      return server.stop()
+    }
+    return { ...server, reload, stop }
   })
 }
 
-type Loaded = Accounts & { options: RouterOptions }
+function watch({ config, watch: isWatched }: Flags, onChange: () => void): () => void {
+  return config !== undefined && isWatched ? watchFile(config, onChange) : () => {}
+}
+
+/** @throws UsageError */
+function checkDiscard({ deadNode, stateDir }: RouterOptions): void {
+  if (deadNode.writes !== 'discard' || stateDir !== undefined) return
+  const reason = 'expected --state-dir, where it is kept what they miss'
+  throw new UsageError(`Cannot discard writes of nodes that are down: ${reason}`)
+}
 
 async function loadOptions(flags: Flags, isIoGiven: boolean): Promise<Loaded> {
   const found = await readAccounts(flags, process.env)
@@ -330,7 +349,8 @@ function configured(options: RouterOptions, message: ConfigureMessage): RouterOp
     ...options,
     listen: message.listen ?? options.listen,
     nodes: message.nodes ?? options.nodes,
-    accounts: message.users.length > 0 ? message.users : undefined,
+    // The file may have others by now.
+    accounts: message.users.length > 0 ? (options.accounts ?? message.users) : undefined,
     nodeCredential: message.nodeUser,
     stateDir: options.stateDir ?? message.stateDir,
     nodesAreEmpty: message.nodesAreEmpty === true,

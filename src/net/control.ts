@@ -9,6 +9,7 @@
  *   5 certificate read, seconds               main writes
  *   6 denied: not on the allow list           acceptor adds
  *   7 accepting: 0 yes, 1 not now  8 how often not       acceptor writes
+ *   9 another limit of connections, 0: as at the start   main writes
  *   10–11 how long not, in microseconds (float64)        acceptor writes
  *   12–21 what 2, 3, 6, 8 and 10 were at the last reset (float64)     data threads write
  */
@@ -21,6 +22,7 @@ const CERTIFICATE_READ = 5
 const DENIED = 6
 const HELD_OFF = 7
 const HELD_OFF_COUNT = 8
+const LIMIT = 9
 /** Of float64s. */
 const HELD_OFF_MICROSECONDS = 5
 const BASELINE = 6
@@ -78,9 +80,18 @@ export class Control {
     Atomics.add(this.#words, DENIED, 1)
   }
 
-  /** Counts a connection in; false: the limit is reached, it counts as rejected. */
+  /** From now on, instead of what threads were started with. */
+  set connectionLimit(limit: number) {
+    Atomics.store(this.#words, LIMIT, limit)
+  }
+
+  /**
+   * Counts a connection in; false: the limit is reached, it counts as rejected.
+   * @param limit what goes if no other was set meanwhile.
+   */
   admit(limit: number): boolean {
-    if (Atomics.add(this.#words, CURRENT, 1) < limit) {
+    const now = Atomics.load(this.#words, LIMIT) || limit
+    if (Atomics.add(this.#words, CURRENT, 1) < now) {
       Atomics.add(this.#words, TOTAL, 1)
       return true
     }

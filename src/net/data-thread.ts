@@ -3,7 +3,7 @@
  * there is no koffi), and returns when it is told to stop. What connections mean is the caller's
  * business.
  */
-import type { MessagePort } from 'node:worker_threads'
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { AllowList } from './allow-list.ts'
 import { Control } from './control.ts'
 import { DescriptorQueue } from './descriptor-queue.ts'
@@ -32,7 +32,7 @@ export type DataTask = {
   isPortable: boolean
   control: SharedArrayBuffer
   /**
-   * To main: `{ type: 'ready', ports }`; from main, on portable transports only: 'stop', and what
+   * To main: `{ type: 'ready', ports }`; from main: 'stop' (on portable transports only), and what
    * `onMessage` is for.
    */
   port: MessagePort
@@ -52,7 +52,10 @@ export type DataThreadHooks = {
   drain?: Drain
   /** Somebody has woken the thread (`ThreadHost.wake`); on native transports only. */
   onWoken?: () => void
-  /** What main says while the thread serves (`ThreadHost.tell`); on portable transports only. */
+  /**
+   * What main says while the thread serves (`ThreadHost.tell`); on native transports when it has
+   * been woken, before `onWoken`.
+   */
   onMessage?: (message: unknown) => void
 }
 
@@ -78,10 +81,20 @@ export function runDataThread(
     accept,
     forget: () => control.leave(),
     drain,
-    onWoken,
+    onWoken: () => {
+      hearAll(task.port, onMessage)
+      onWoken()
+    },
   })
   task.port.close()
   return undefined
+}
+
+/** A thread that blocks in the kernel has no event loop to hear by. */
+function hearAll(port: MessagePort, onMessage: (message: unknown) => void): void {
+  for (let heard = receiveMessageOnPort(port); heard; heard = receiveMessageOnPort(port)) {
+    if (heard.message !== 'stop') onMessage(heard.message)
+  }
 }
 
 async function runPortable(

@@ -24,13 +24,13 @@ const START_MS = 2000
 export type HostBookHandle = { names: readonly string[]; buffer: SharedArrayBuffer }
 
 export class HostBook {
-  readonly handle: HostBookHandle
-  readonly #slots: ReadonlyMap<string, number>
-  readonly #words: Int32Array
-  readonly #bytes: Uint8Array
+  #handle: HostBookHandle
+  #slots: ReadonlyMap<string, number>
+  #words: Int32Array
+  #bytes: Uint8Array
 
   constructor(handle: HostBookHandle) {
-    this.handle = handle
+    this.#handle = handle
     this.#words = new Int32Array(handle.buffer)
     this.#bytes = new Uint8Array(handle.buffer)
     this.#slots = new Map(handle.names.map((name, slot) => [name, slot]))
@@ -40,6 +40,23 @@ export class HostBook {
   static create(hosts: readonly string[]): HostBook {
     const names = [...new Set(hosts.filter(host => isIP(host) === 0 && !host.startsWith('/')))]
     return new HostBook({ names, buffer: new SharedArrayBuffer(names.length * SLOT_BYTES) })
+  }
+
+  get handle(): HostBookHandle {
+    return this.#handle
+  }
+
+  /** Goes by another book of main's from now on. */
+  exchange(handle: HostBookHandle): void {
+    this.#handle = handle
+    this.#words = new Int32Array(handle.buffer)
+    this.#bytes = new Uint8Array(handle.buffer)
+    this.#slots = new Map(handle.names.map((name, slot) => [name, slot]))
+  }
+
+  /** Whether it is one of the names. */
+  knows(host: string): boolean {
+    return this.#slots.has(host)
   }
 
   /** The host itself if it is an address or a path; undefined: the name is not known (yet). */

@@ -120,7 +120,7 @@ export class ThreadHost {
     return host
   }
 
-  /** To every portable data thread; native ones cannot hear it. */
+  /** To every data thread; native ones hear it when they are woken. */
   tell(message: unknown): void {
     for (const port of this.#ports) port.postMessage(message)
   }

@@ -4,14 +4,9 @@ const WINDOW_MS = 1000
 const BAD_MIN = 20
 
 export class AnswerWindow {
-  readonly #errorPercent: number
   #answers = 0
   #bad = 0
   #endsAtMs = 0
-
-  constructor(errorPercent: number) {
-    this.#errorPercent = errorPercent
-  }
 
   count(isBad: boolean): void {
     this.#answers += 1
@@ -19,9 +14,9 @@ export class AnswerWindow {
   }
 
   /** Whether there are too many of them, once the second is over. */
-  isTooBad(nowMs: number): boolean {
+  isTooBad(nowMs: number, errorPercent: number): boolean {
     if (nowMs < this.#endsAtMs) return false
-    const tooBad = this.#bad >= BAD_MIN && this.#bad * 100 >= this.#answers * this.#errorPercent
+    const tooBad = this.#bad >= BAD_MIN && this.#bad * 100 >= this.#answers * errorPercent
     this.#answers = 0
     this.#bad = 0
     this.#endsAtMs = nowMs + WINDOW_MS

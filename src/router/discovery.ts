@@ -19,8 +19,8 @@ export function isReserved({ key, keyAt, keySize }: Request): boolean {
 }
 
 export class Discovery {
-  readonly #version: number
-  readonly #nodes: readonly RouterNode[]
+  #version: number
+  #nodes: readonly RouterNode[]
   readonly #addressOf: (host: string) => string | undefined
 
   /** @param version 1 to 2147483647: some clients keep it in 32 bits. */
@@ -32,6 +32,12 @@ export class Discovery {
     this.#version = version
     this.#nodes = nodes.toSorted((one, other) => byHost(one, other))
     this.#addressOf = addressOf
+  }
+
+  /** Other nodes, or the same ones by a greater version. */
+  replace(version: number, nodes: readonly RouterNode[]): void {
+    this.#version = version
+    this.#nodes = nodes.toSorted((one, other) => byHost(one, other))
   }
 
   text(): Uint8Array {

@@ -24,7 +24,7 @@ export type HealthWatchOptions = {
   health: NodeHealth
   post: (message: HealthMessage) => void
   /** Keys of a node's missed writes that are told, in one life. */
-  journalKeys: number
+  journalKeys: () => number
   /** Whether answers wait until main has written down that a node has missed writes. */
   waitsForMark: boolean
   nowMs: () => number
@@ -36,7 +36,7 @@ class WatchedNode {
   readonly connections: WatchedConnection[] = []
   life: number
   /** Main knows that nothing is left here from before `life`. */
-  isClosedSaid = true
+  isClosedSaid = false
   /** What main was told is missed, in the life `toldIn`. */
   readonly told = new Set<string>()
   toldAll = false
@@ -58,17 +58,23 @@ class WatchedNode {
 
 export class HealthWatch {
   readonly #options: HealthWatchOptions
-  readonly #nodes: WatchedNode[]
+  /** By place. */
+  readonly #nodes: (WatchedNode | undefined)[] = []
 
-  constructor(options: HealthWatchOptions, nodes: number) {
+  constructor(options: HealthWatchOptions) {
     this.#options = options
-    this.#nodes = Array.from({ length: nodes }, (_, node) => {
-      return new WatchedNode(options.health.life(node))
-    })
   }
 
   add(node: number, connection: WatchedConnection): void {
-    this.#nodes[node]!.connections.push(connection)
+    const watched = (this.#nodes[node] ??= new WatchedNode(this.#options.health.life(node)))
+    watched.connections.push(connection)
+  }
+
+  /** The node has gone; false: some who wait for its mark have not been answered yet. */
+  remove(node: number): boolean {
+    if ((this.#nodes[node]?.waiting.length ?? 0) > 0) return false
+    this.#nodes[node] = undefined
+    return true
   }
 
   /** The node is not asked any more, by any thread, until main has fenced it. */
@@ -95,7 +101,7 @@ export class HealthWatch {
       health.settle(node)
       return true
     }
-    watched.toldAll = key === undefined || told.size >= journalKeys
+    watched.toldAll = key === undefined || told.size >= journalKeys()
     if (key !== undefined) told.add(key)
     post({ type: 'missed', node, key: watched.toldAll ? undefined : key })
     return true
@@ -115,7 +121,8 @@ export class HealthWatch {
 
   lookAt(node: number): void {
     const { health } = this.#options
-    const watched = this.#nodes[node]!
+    const watched = this.#nodes[node]
+    if (watched === undefined) return
     const life = health.life(node)
     if (life !== watched.life) this.#goOn(watched, life)
     if (isShutLife(life)) {

@@ -53,6 +53,16 @@ export class NodeHealth {
     this.#longs = new BigUint64Array(buffer)
   }
 
+  /** Main only: another node has this place, and no thread knows of the one before it any more. */
+  renew(node: number): void {
+    const life = this.life(node)
+    if (!isShutLife(life)) this.shut(node, life)
+    for (const word of [MARKED, DECIDED, FAILURES, FENCEABLE]) {
+      Atomics.store(this.#words, node * NODE_WORDS + word, 0)
+    }
+    this.setGeneration(node, undefined)
+  }
+
   /** All shut, and not yet tried. */
   static create(nodes: number): NodeHealth {
     const health = new NodeHealth(new SharedArrayBuffer(nodes * NODE_WORDS * 4))

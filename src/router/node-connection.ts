@@ -30,6 +30,16 @@ import { ReplyMatching } from './reply-matching.ts'
 import { RequestBatches } from './request-batches.ts'
 import type { Said } from './said.ts'
 
+export type LinkLimits = {
+  connectTimeoutMs: number
+  requestTimeoutMs: number
+  reconnectMinMs: number
+  reconnectMaxMs: number
+  healthSettings: HealthSettings
+  /** Requests that may wait for one connection; more fail at once. */
+  outstandingMax: number
+}
+
 export type NodeConnectionOptions = {
   transport: Transport
   /** Where names are looked up. */
@@ -38,16 +48,11 @@ export type NodeConnectionOptions = {
   /** The node's place among all, in `health`. */
   index: number
   health: NodeHealth
-  settings: HealthSettings
+  /** May change while the connection lives. */
+  limits: LinkLimits
   /** How the router's connections name themselves to nodes that know `fence`. */
   routerId: string
-  /** Requests that may wait for this connection; more fail at once. */
-  outstandingMax: number
   credential: Credential | undefined
-  connectTimeoutMs: number
-  requestTimeoutMs: number
-  reconnectMinMs: number
-  reconnectMaxMs: number
   valueSizeMax: number
   nowMs: () => number
   /** An answer in the client's protocol, for a request that has not been given up. */
@@ -88,13 +93,12 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
   /** Something has come, or was taken, since timeouts were last checked. */
   #isMoving = false
   #movedAtMs = 0
-  readonly #window: AnswerWindow
+  readonly #window = new AnswerWindow()
 
   constructor(options: NodeConnectionOptions) {
     this.#options = options
     this.#reply = new Reply(options.valueSizeMax)
-    this.#backOffMs = options.reconnectMinMs
-    this.#window = new AnswerWindow(options.settings.errorPercent)
+    this.#backOffMs = options.limits.reconnectMinMs
     this.#matching = new ReplyMatching(this.#queue, {
       onAnswer: (outstanding, said, isTrouble) => {
         options.onAnswer(outstanding, said)
@@ -141,7 +145,8 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
   /** Forwards a request; undefined when the node cannot take it (`failure` says why). */
   send(request: Request): Outstanding | undefined {
     if ((this.#state !== 'up' && !this.#waits) || !this.#isOfNow()) return undefined
-    if (this.#queue.length >= this.#options.outstandingMax || this.#batches.isFull) return undefined
+    if (this.#queue.length >= this.#options.limits.outstandingMax || this.#batches.isFull)
+      return undefined
     const asked = this.#batches.put(request)
     this.#scheduleFlush()
     const outstanding = this.#queue.push()
@@ -154,7 +159,8 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
 
   /** Once in a while: answers what has waited too long, and finds out a node that says nothing. */
   checkTimeouts(): void {
-    const { requestTimeoutMs, settings, nowMs, onFailure } = this.#options
+    const { limits, nowMs, onFailure } = this.#options
+    const { requestTimeoutMs, healthSettings } = limits
     const now = nowMs()
     if (this.#isMoving) this.#movedAtMs = now
     this.#isMoving = false
@@ -165,8 +171,10 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
     const first = this.#queue.first()
     if (this.#state === 'up') {
       const quietMs = first === undefined ? 0 : now - Math.max(first.sentAtMs, this.#movedAtMs)
-      if (quietMs >= settings.timeoutMs) return this.#unfit(`silent for ${Math.round(quietMs)} ms`)
-      if (this.#window.isTooBad(now)) return this.#unfit('too many errors')
+      if (quietMs >= healthSettings.timeoutMs)
+        return this.#unfit(`silent for ${Math.round(quietMs)} ms`)
+      if (this.#window.isTooBad(now, healthSettings.errorPercent))
+        return this.#unfit('too many errors')
     }
     for (let i = 0; i < this.#queue.length; i += 1) {
       const outstanding = this.#queue.at(i)
@@ -184,7 +192,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
     if (this.#state === 'closed') return
     this.#life = life
     this.#waits = true
-    this.#backOffMs = this.#options.reconnectMinMs
+    this.#backOffMs = this.#options.limits.reconnectMinMs
     this.#connect()
   }
 
@@ -207,6 +215,13 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
     this.#options.onUnfit(this.#life, reason)
   }
 
+  /** The node has gone: what still waits for it fails. */
+  leave(): void {
+    this.giveUpWaiting()
+    this.shutOut()
+    this.close()
+  }
+
   close(): void {
     this.#state = 'closed'
     this.#cancelRetry?.()
@@ -215,7 +230,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
 
   onOpen(): void {
     if (this.#state !== 'connecting') return
-    const { credential, health, index, routerId, settings, nowMs } = this.#options
+    const { credential, health, index, routerId, limits, nowMs } = this.#options
     this.#state = 'greeting'
     const generation = health.generation(index)
     const fence = generation === undefined ? '' : `fence ${routerId} ${generation}\r\n`
@@ -223,7 +238,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
     this.#greetings = [version]
     if (fence !== '') this.#greetings.unshift(ok)
     if (credential !== undefined) this.#greetings.unshift(stored)
-    this.#greetingEndsAtMs = nowMs() + settings.timeoutMs
+    this.#greetingEndsAtMs = nowMs() + limits.healthSettings.timeoutMs
     const greeting = Buffer.from(`${loginOf(credential)}${fence}version\r\n`)
     this.#stream!.write(greeting, 0, greeting.length)
   }
@@ -251,7 +266,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
   }
 
   onClose(error: string): void {
-    const { health, index, hosts, node, settings } = this.#options
+    const { health, index, hosts, node, limits } = this.#options
     this.#stream = undefined
     this.#held.clear()
     const wasQuiet = this.#state === 'up' && this.#queue.length === 0
@@ -259,7 +274,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
       hosts.want(node.host)
       const failures = this.#isOfNow() ? health.fail(index) : 0
       const reason = error === '' ? 'connection closed' : error
-      if (this.#hasWrites() || failures >= settings.failures) this.#unfit(reason)
+      if (this.#hasWrites() || failures >= limits.healthSettings.failures) this.#unfit(reason)
     }
     const isOver = !this.#isOfNow() || this.#state === 'closed' || this.#state === 'shut'
     this.#waits = wasQuiet && !isOver
@@ -274,7 +289,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
       this.#connect(),
     )
     if (!wasQuiet) {
-      this.#backOffMs = Math.min(this.#options.reconnectMaxMs, this.#backOffMs * 2)
+      this.#backOffMs = Math.min(limits.reconnectMaxMs, this.#backOffMs * 2)
     }
   }
 
@@ -287,20 +302,20 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
   }
 
   #connect(): void {
-    const { node, hosts, transport, connectTimeoutMs } = this.#options
+    const { node, hosts, transport, limits } = this.#options
     this.#state = 'connecting'
     const address = hosts.addressOf(node.host)
     if (address === undefined) {
       transport.atTurnEnd(() => this.onClose(`Cannot find an address of ${node.host}`))
       return
     }
-    this.#stream = transport.connect(address, node.port, connectTimeoutMs, this, node.host)
+    this.#stream = transport.connect(address, node.port, limits.connectTimeoutMs, this, node.host)
   }
 
   #becomeUp(): void {
     this.#state = 'up'
     this.#waits = false
-    this.#backOffMs = this.#options.reconnectMinMs
+    this.#backOffMs = this.#options.limits.reconnectMinMs
     this.#sendBatches()
   }
 

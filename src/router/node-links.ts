@@ -9,37 +9,34 @@ import { Command } from '../protocol/command.ts'
 import type { Request } from '../protocol/request.ts'
 import type { Session } from '../session/session.ts'
 import { isWrite } from './answer.ts'
-import type { DeadNode, HealthSettings } from '../cluster/config.ts'
+import type { DeadNode } from '../cluster/config.ts'
 import type { HealthMessage, NodeHealth } from './health.ts'
 import { HealthWatch } from './health-watch.ts'
-import { NodeConnection } from './node-connection.ts'
-import type { RouterNode } from './options.ts'
+import { type LinkLimits, NodeConnection } from './node-connection.ts'
 import type { Outstanding } from './outstanding.ts'
 import type { Said } from './said.ts'
 import type { NodeState } from './stats.ts'
+import type { PlacedNode, TopologyMessage } from './topology.ts'
 
 /** Larger values than clients may store here are passed on too, as long as memory allows. */
 const NODE_VALUE_MAX = 64 * 1024 * 1024
+/** How long a node that has gone may take for what it was asked before. */
+const LEAVE_MS = 2000
 
+/** `limits`, `deadNode` and `itemSizeMax` may change while connections live. */
 export type NodeLinksOptions = {
-  nodes: readonly RouterNode[]
+  nodes: readonly PlacedNode[]
   transport: Transport
   hosts: HostBook
   connectionsPerNode: number
   nodeCredential: Credential | undefined
-  connectTimeoutMs: number
-  requestTimeoutMs: number
-  reconnectMinMs: number
-  reconnectMaxMs: number
+  limits: LinkLimits
   itemSizeMax: number
   nowMs: () => number
   health: NodeHealth
-  healthSettings: HealthSettings
   deadNode: DeadNode
-  /** Requests that one connection to a node may owe answers to. */
-  outstandingMax: number
   /** To the main thread, about nodes. */
-  tellMain: (message: HealthMessage) => void
+  tellMain: (message: HealthMessage | TopologyMessage) => void
   /** Whether the failure of a write is said only when main has it on disk. */
   waitsForMark: boolean
   /** How the router names itself to its nodes: 16 hexadecimal digits. */
@@ -58,28 +55,67 @@ export class NodeLinks {
   readonly watch: HealthWatch
   readonly #options: NodeLinksOptions
   readonly #hooks: NodeLinksHooks
-  /** By node, then by client. */
-  readonly #connections: NodeConnection[][]
+  /** By the node's place, then by client. */
+  readonly #connections: (NodeConnection[] | undefined)[] = []
+  #nodes: readonly PlacedNode[] = []
+  /** Of these places, that are no node's any more. */
+  #leaving: { slot: number; connections: readonly NodeConnection[]; untilMs: number }[] = []
+  #all: readonly NodeConnection[] = []
   readonly #lanes = new WeakMap<Session, number>()
   #nextLane = 0
 
   constructor(options: NodeLinksOptions, hooks: NodeLinksHooks) {
     this.#options = options
     this.#hooks = hooks
-    const { journalKeys } = options.healthSettings
-    const ofWatch = { ...options, journalKeys, post: options.tellMain }
-    this.watch = new HealthWatch(ofWatch, options.nodes.length)
-    this.#connections = options.nodes.map((_, node) =>
-      Array.from({ length: options.connectionsPerNode }, () => this.#open(node)),
-    )
+    const { health, waitsForMark, nowMs, tellMain, limits } = options
+    const journalKeys = () => limits.healthSettings.journalKeys
+    this.watch = new HealthWatch({ health, waitsForMark, nowMs, post: tellMain, journalKeys })
+    this.adopt(options.nodes)
   }
 
+  /** Those that are to be closed included. */
   get all(): readonly NodeConnection[] {
-    return this.#connections.flat()
+    return this.#all
   }
 
   get states(): readonly NodeState[] {
-    return this.#connections.map(([first]) => first!)
+    return this.#nodes.map(({ slot }) => this.#connections[slot]![0]!)
+  }
+
+  /** These nodes from now on; connections to those that stay are kept. */
+  adopt(nodes: readonly PlacedNode[]): void {
+    const { connectionsPerNode, nowMs } = this.#options
+    const stays = new Set(nodes.map(({ slot }) => slot))
+    for (const { slot } of this.#nodes) {
+      if (stays.has(slot)) continue
+      const connections = this.#connections[slot]!
+      this.#leaving.push({ slot, connections, untilMs: nowMs() + LEAVE_MS })
+      this.#connections[slot] = undefined
+    }
+    this.#nodes = nodes
+    for (const node of nodes) {
+      this.#connections[node.slot] ??= Array.from({ length: connectionsPerNode }, () =>
+        this.#open(node),
+      )
+    }
+    this.#all = [...this.#leaving, ...nodes.map(({ slot }) => this.#connections[slot]!)].flatMap(
+      one => ('connections' in one ? one.connections : one),
+    )
+    this.checkLeaving()
+  }
+
+  /** Once in a while: closes connections that nobody needs, as soon as they owe no answers. */
+  checkLeaving(): void {
+    if (this.#leaving.length === 0) return
+    const { nowMs, tellMain } = this.#options
+    this.#leaving = this.#leaving.filter(({ slot, connections, untilMs }) => {
+      const isLate = nowMs() >= untilMs
+      for (const one of connections) if (isLate || one.outstandingCount === 0) one.leave()
+      if (!connections.every(one => one.isGone) || !this.watch.remove(slot)) return true
+      this.#all = this.#all.filter(one => !connections.includes(one))
+      tellMain({ type: 'left', slot })
+      return false
+    })
   }
 
   /** One client's requests to a node always share a connection. */
@@ -113,23 +149,19 @@ export class NodeLinks {
     }
   }
 
-  #open(index: number): NodeConnection {
+  #open(node: PlacedNode): NodeConnection {
+    const index = node.slot
     const options = this.#options
     const { onAnswer, onFailure, onMissed, onTurnEnd } = this.#hooks
     const connection = new NodeConnection({
       transport: options.transport,
       hosts: options.hosts,
-      node: options.nodes[index]!,
+      node,
       index,
       health: options.health,
-      settings: options.healthSettings,
+      limits: options.limits,
       routerId: options.routerId,
-      outstandingMax: options.outstandingMax,
       credential: options.nodeCredential,
-      connectTimeoutMs: options.connectTimeoutMs,
-      requestTimeoutMs: options.requestTimeoutMs,
-      reconnectMinMs: options.reconnectMinMs,
-      reconnectMaxMs: options.reconnectMaxMs,
       valueSizeMax: Math.max(options.itemSizeMax, NODE_VALUE_MAX),
       nowMs: options.nowMs,
       onAnswer,

@@ -27,7 +27,14 @@ const STEADY_MS = 5000
 /** Of the pause between two tries, at random. */
 const JITTER = 0.5
 
-export type WardenOptions = {
+export type WardenTimes = {
+  connectTimeoutMs: number
+  answerTimeoutMs: number
+  pauseMinMs: number
+  pauseMaxMs: number
+}
+
+export type WardenOptions = WardenTimes & {
   node: RouterNode
   index: number
   threads: number
@@ -36,11 +43,9 @@ export type WardenOptions = {
   hosts: HostBook
   credential: Credential | undefined
   dialler: TlsDialler | undefined
-  connectTimeoutMs: number
-  answerTimeoutMs: number
-  pauseMinMs: number
-  pauseMaxMs: number
   journalKeys: number
+  /** It was a node of this router before, and others have been written in its place since. */
+  wasGone: boolean
   /** The node has been started just now, for this router. */
   isEmpty: boolean
   log: Log
@@ -68,16 +73,22 @@ export class NodeWarden {
 
   constructor(options: WardenOptions) {
     this.#options = options
-    const { health, index, state, node, threads, isEmpty } = options
+    const { health, index, state, node, threads, isEmpty, wasGone } = options
     this.#journal = new Journal(options.journalKeys)
     this.#pauseMs = options.pauseMinMs
     this.#life = health.life(index)
     for (let thread = 0; thread < threads; thread += 1) this.#closed.add(thread)
-    this.#mustFlush = !isEmpty && state.isKept && state.markOf(node.label) !== 'clean'
+    const isUnknown = state.isKept && state.markOf(node.label) !== 'clean'
+    this.#mustFlush = !isEmpty && (isUnknown || wasGone)
     void this.#keep()
   }
 
-  /** What is under way with the node is not waited for: it may take seconds. */
+  change(times: WardenTimes): void {
+    Object.assign(this.#options, times)
+    this.#pauseMs = times.pauseMinMs
+  }
+
+  /** What is under way with the node is not waited for (it may take seconds); it has no effect. */
   stop(): void {
     this.#stop.abort()
     this.#wake()
@@ -225,6 +236,7 @@ export class NodeWarden {
       this.#journal.remove(keys)
       deleted += keys.length
       if (!this.#journal.isEmpty) continue
+      this.#stop.signal.throwIfAborted()
       // From here on a write that is missed waits for a mark of its own.
       health.setMarked(index, false)
       await state.set(node.label, 'clean')
@@ -241,6 +253,7 @@ export class NodeWarden {
   async #admit(life: number): Promise<boolean> {
     const { health, index } = this.#options
     if (!this.#journal.isEmpty) return false
+    this.#stop.signal.throwIfAborted()
     const now = performance.now()
     if (!health.admit(index, life)) {
       // What threads have said comes with the next turn of the event loop.

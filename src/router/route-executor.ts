@@ -8,14 +8,13 @@
  *
  * A client's next request is taken up only while few of its own are on their way (mayProceed).
  */
-import { latin1 } from '../base/bytes.ts'
 import type { Cancel } from '../net/transport.ts'
 import { Counter } from '../observe/counters.ts'
 import { binaryEncoder } from '../protocol/binary-encoder.ts'
 import { Command, isStorage } from '../protocol/command.ts'
 import { Status } from '../protocol/encoder.ts'
 import { Request } from '../protocol/request.ts'
-import type { Ring } from '../ring/ring.ts'
+import { Ring } from '../ring/ring.ts'
 import type { Executor, StatAnswer, ValueSink } from '../session/executor.ts'
 import type { Reply } from '../session/pending-replies.ts'
 import type { Session } from '../session/session.ts'
@@ -32,11 +31,12 @@ import {
 import { type Discovery, isReserved } from './discovery.ts'
 import { Gathering } from './gathering.ts'
 import { NodeLinks, type NodeLinksOptions } from './node-links.ts'
-import { gatheredStats, NodeRows, oneNodesStats } from './node-stats.ts'
 import { Outstanding } from './outstanding.ts'
 import { kept, type Said } from './said.ts'
-import { areSayable, isKeySayable } from './request-meta.ts'
-import type { NodeState, Row } from './stats.ts'
+import { isKeySayable } from './request-meta.ts'
+import { type OwnStats, StatQuestions } from './stat-questions.ts'
+import { Barrier } from './barrier.ts'
+import { limitsOf, type PlacedNode, type Topology } from './topology.ts'
 
 /** Requests of one client that may be on their way. */
 const WINDOW = 32
@@ -52,32 +52,43 @@ export type RouteExecutorOptions = NodeLinksOptions & {
   ring: Ring
   counts: Float64Array
   discovery: Discovery
-  stats: {
-    /** The router's part of `stats` … */
-    rows: (nodes: readonly NodeState[]) => Row[]
-    /** … and all it has to say of itself. */
-    proxy: (nodes: readonly NodeState[]) => Row[]
-    reset: () => void
-  }
+  /** The rest of the thread goes by it, too. */
+  onTaken: (topology: Topology) => void
+  stats: OwnStats
 }
 
 export class RouteExecutor implements Executor {
   readonly #options: RouteExecutorOptions
   readonly #links: NodeLinks
+  #ring: Ring
+  #nodes: readonly PlacedNode[]
+  /** Places of the nodes, by their index on the ring. */
+  #slots: Uint16Array
+  readonly #barrier: Barrier
   readonly #dirty = new Set<Session>()
   readonly #failed = new Outstanding()
   readonly #deletion = new Request()
-  readonly #question = new Request()
+  readonly #questions: StatQuestions
   readonly #cancelChecks: Cancel
   #closing = false
 
   constructor(options: RouteExecutorOptions) {
     this.#options = options
+    this.#ring = options.ring
+    this.#nodes = options.nodes
+    this.#slots = slotsOf(options.nodes)
     this.#links = new NodeLinks(options, {
       onAnswer: (outstanding, said) => this.#onAnswer(outstanding, said),
       onFailure: (outstanding, reason) => this.#onFailure(outstanding, reason),
       onMissed: (node, outstanding, reason) => this.#answerMissed(node, outstanding, reason),
       onTurnEnd: () => this.#drain(),
+    })
+    this.#questions = new StatQuestions(this.#links, options.stats)
+    this.#barrier = new Barrier({
+      transport: options.transport,
+      nowMs: options.nowMs,
+      isQuiet: () => !this.#links.all.some(({ outstandingCount }) => outstandingCount > 0),
+      take: topology => this.#take(topology),
     })
     this.#cancelChecks = options.transport.every(TIMEOUT_CHECK_MS, () => this.#checkTimeouts())
   }
@@ -102,7 +113,7 @@ export class RouteExecutor implements Executor {
   }
 
   mayProceed(session: Session): boolean {
-    if (this.#closing) return false
+    if (this.#closing || this.#barrier.holds(session)) return false
     const { pendingCount, bufferedBytes, lastReplyBytes } = session
     if (pendingCount === 0) return true
     if (pendingCount >= WINDOW || bufferedBytes >= BUFFERED_BYTES_MAX) return false
@@ -111,6 +122,33 @@ export class RouteExecutor implements Executor {
 
   closed(session: Session): void {
     this.#dirty.delete(session)
+    this.#barrier.forget(session)
+  }
+
+  /** Takes nothing up until what is on its way is answered, or nearly; then goes by `topology`. */
+  prepare(topology: Topology): void {
+    this.#barrier.shut(topology)
+  }
+
+  /** Every thread goes by the topology of this turn. */
+  go(turn: number): void {
+    this.#barrier.open(turn)
+  }
+
+  #take(topology: Topology): void {
+    const { options, nodes, turn, hosts, ring } = topology
+    const live = this.#options
+    live.hosts.exchange(hosts)
+    live.deadNode = options.deadNode
+    live.itemSizeMax = options.itemSizeMax
+    Object.assign(live.limits, limitsOf(options))
+    this.#ring = new Ring(ring)
+    this.#nodes = nodes
+    this.#slots = slotsOf(nodes)
+    this.#links.adopt(nodes)
+    live.discovery.replace(options.configVersion, nodes)
+    live.onTaken(topology)
+    live.tellMain({ type: 'taken', turn })
   }
 
   retrieve(session: Session, request: Request): boolean {
@@ -192,39 +230,8 @@ export class RouteExecutor implements Executor {
     outstanding.gathering = new Gathering(1, () => this.#answer(session, reply, bytes))
   }
 
-  /** `stats proxy`: the router's own; `stats node NAME …`: one node's; else all nodes' as one. */
   stats(session: Session, words: readonly string[]): StatAnswer | undefined {
-    const { nodes, stats } = this.#options
-    const [what = '', name] = words
-    const { states } = this.#links
-    if (what === 'proxy') return { rows: stats.proxy(states).values(), label: 'STAT', end: 'END' }
-    const asked = what === 'node' ? words.slice(2) : words
-    if (!areSayable(asked)) return undefined
-    if (what === 'node') {
-      const node = nodes.findIndex(one => one.name === name)
-      return node < 0 ? undefined : oneNodesStats(asked, this.#askStats(session, node, asked))
-    }
-    if (what === 'reset') stats.reset()
-    const all = nodes.map((_, node) => this.#askStats(session, node, asked))
-    return gatheredStats(asked, all, what === '' ? stats.rows(states) : [])
-  }
-
-  #askStats(session: Session, node: number, words: readonly string[]): NodeRows {
-    const question = this.#question
-    question.reset(Command.stats)
-    question.key = latin1(words.join(' '))
-    question.keyAt = 0
-    question.keySize = question.key.length
-    const connection = this.#links.of(node, session)
-    const rows = new NodeRows(connection.name)
-    const outstanding = connection.send(question)
-    if (outstanding === undefined) {
-      rows.answer(`SERVER_ERROR ${connection.failure}`)
-    } else {
-      outstanding.take(session, undefined, question)
-      outstanding.gathering = rows
-    }
-    return rows
+    return this.#questions.stats(session, words, this.#nodes)
   }
 
   /** A router holds nothing: its nodes are asked one by one. */
@@ -238,8 +245,9 @@ export class RouteExecutor implements Executor {
     this.#drain()
   }
 
+  /** Its place. */
   #nodeOf(request: Request): number {
-    return this.#options.ring.locate(request.key, request.keyAt, request.keySize)
+    return this.#slots[this.#ring.locate(request.key, request.keyAt, request.keySize)]!
   }
 
   /** False: it cannot be asked at all, and was refused. */
@@ -278,14 +286,14 @@ export class RouteExecutor implements Executor {
 
   #toAll(session: Session, request: Request): void {
     const reply = session.defer()
-    const nodes = this.#options.nodes.length
+    const nodes = this.#nodes
     const { encoder, opcode, opaque, quiet, command } = request
-    const gathering = new Gathering(nodes, failure => {
+    const gathering = new Gathering(nodes.length, failure => {
       const asked = Object.assign(this.#failed.request, { encoder, opcode, opaque, quiet, command })
       const bytes = failure === '' ? encodeStatus(asked, Status.ok) : encodeRefusal(asked, failure)
       this.#answer(session, reply, bytes)
     })
-    for (let node = 0; node < nodes; node += 1) {
+    for (const { slot: node } of nodes) {
       const connection = this.#links.of(node, session)
       const outstanding = this.#links.send(node, connection, request)
       if (outstanding === undefined) {
@@ -366,6 +374,7 @@ export class RouteExecutor implements Executor {
 
   #checkTimeouts(): void {
     for (const connection of this.#links.all) connection.checkTimeouts()
+    this.#links.checkLeaving()
     this.look()
   }
 
@@ -373,4 +382,8 @@ export class RouteExecutor implements Executor {
     const { counts } = this.#options
     counts[counter] = counts[counter]! + 1
   }
+}
+
+function slotsOf(nodes: readonly PlacedNode[]): Uint16Array {
+  return Uint16Array.from(nodes, ({ slot }) => slot)
 }

@@ -1,5 +1,4 @@
 /** A router: the ring, its threads, and the main thread's part in them. Wiring, no logic. */
-import type { Account } from '../auth/account.ts'
 import { LoginDesk } from '../auth/login-desk.ts'
 import { monotonicEpochMs, systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
@@ -15,20 +14,24 @@ import { logEvents } from '../observe/event-log.ts'
 import { Events } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import { TextLine } from '../protocol/text-encoder.ts'
-import { Ring } from '../ring/ring.ts'
-import { LOOK } from './health.ts'
+import { type HealthMessage, LOOK } from './health.ts'
 import { HealthDesk } from './health-desk.ts'
 import type { RouterOptions } from './options.ts'
-import { rememberVersion } from './config-version.ts'
 import { RouterState } from './router-state.ts'
+import type { Go, Topology, TopologyMessage } from './topology.ts'
+import { TopologyDesk } from './topology-desk.ts'
 import type { RouterExtras } from './worker.ts'
 
 export type RouterServer = {
   readonly listening: readonly ListenAddress[]
   /** The transport that serves. */
   readonly io: Io
-  /** Other users from now on, where users have to log in at all. @throws RangeError */
-  replaceAccounts(accounts: readonly Account[]): void
+  /**
+   * Other users from now on, where users have to log in at all; other nodes and settings a moment
+   * later. What cannot change while it runs is logged.
+   * @throws RangeError for users that cannot be, or nodes that cannot form a ring: nothing changes.
+   */
+  change(options: RouterOptions): void
   readonly ioReason: string
   /** Reads certificates again: new connections of clients get them, those there are stay. */
   reloadTls(): void
@@ -67,10 +70,8 @@ export async function startRouter(
     })
   const clockEpochMs = monotonicEpochMs()
   const hosts = HostBook.create(options.nodes.map(node => node.host))
-  const stopLookups = await hosts.keep()
   const { stateDir } = options
   const state = stateDir === undefined ? RouterState.none() : RouterState.open(stateDir)
-  const configVersion = versionOf(options, hooks.log)
   let wakeAll = (): void => {
     for (let thread = 0; thread < plan.dataThreads; thread += 1) wake?.(thread)
   }
@@ -83,13 +84,20 @@ export async function startRouter(
     log: hooks.log,
     wakeAll: () => wakeAll(),
   })
+  // Undefined until there are threads that could be told.
+  let tellAll: ((message: Topology | Go) => void) | undefined
+  const topologies = new TopologyDesk(options, {
+    threads: plan.dataThreads,
+    health,
+    hosts,
+    log: hooks.log,
+    tellAll: message => tellAll?.(message),
+  })
+  const first = await topologies.first()
   const extras: RouterExtras = {
-    // What threads need not know they are not told.
-    options: { ...options, configVersion, io: plan.io, accounts: options.accounts && [] },
+    topology: { ...first, options: { ...first.options, io: plan.io } },
     tls,
     nodeTls,
-    hosts: hosts.handle,
-    ring: Ring.build(options.placement, options.nodes).plan,
     counters: counters.handle,
     events: events.buffer,
     logins: desk?.ring.handle,
@@ -110,14 +118,22 @@ export async function startRouter(
     allow: options.allow,
     extras,
     onFatal: hooks.onFatal,
-    onMessage: (thread, message) => health.hear(thread, message),
+    onMessage: (thread, message) => {
+      const said = message as HealthMessage | TopologyMessage
+      if (said.type === 'taken' || said.type === 'left') topologies.hear(thread, said)
+      else health.hear(thread, said)
+    },
     useKernel: options.useKernel,
     native: plan.io !== 'net',
   })
   wake = thread => host.wake(thread)
   // Where native threads are among them the others look by themselves, a little later.
   if (plan.io === 'net') wakeAll = () => host.tell(LOOK)
-  health.start()
+  tellAll = message => {
+    host.tell(message)
+    for (let thread = 0; thread < plan.dataThreads; thread += 1) host.wake(thread)
+  }
+  health.start(topologies.nodes)
   for (const { address, code } of host.skipped) {
     hooks.log.warn({ host: address.host, code }, 'Address is not on this machine, skipped')
   }
@@ -125,7 +141,6 @@ export async function startRouter(
   return {
     listening: host.listening,
     io: plan.io,
-    replaceAccounts: accounts => desk?.replace(accounts),
     ioReason: nodeTls ? 'TLS towards nodes' : options.ioReason,
     reloadTls: () => {
       if (options.tls === undefined) return
@@ -135,20 +150,18 @@ export async function startRouter(
         say: hooks.log,
       })
     },
+    change: next => {
+      topologies.check(next)
+      if (next.accounts) desk?.replace(next.accounts)
+      topologies.change(next)
+      control.connectionLimit = next.connectionLimit
+    },
     stop: async () => {
+      topologies.stop()
       health.stop()
       await host.stop()
-      stopLookups()
       desk?.stop()
       stopLogging()
     },
   }
-}
-
-/** What auto discovery counts its lists of nodes by. */
-function versionOf({ stateDir, nodes, configVersion }: RouterOptions, log: Log): number {
-  if (stateDir === undefined) return configVersion
-  const { config, problem } = rememberVersion(stateDir, nodes, configVersion)
-  if (problem !== '') log.warn({ problem, config }, 'Version of auto discovery may have gone back')
-  return config
 }

@@ -99,8 +99,18 @@ export class RouterState {
   }
 
   /** Resolves when it is on disk; rejects when it cannot be. */
-  async set(label: string, mark: NodeMark): Promise<void> {
+  set(label: string, mark: NodeMark): Promise<void> {
     this.#marks.set(label, mark)
+    return this.#save()
+  }
+
+  /** Nothing is known of it any more. */
+  forget(label: string): Promise<void> {
+    this.#marks.delete(label)
+    return this.#save()
+  }
+
+  async #save(): Promise<void> {
     this.#changes += 1
     const mine = this.#changes
     if (this.#directory === undefined) return

@@ -7,6 +7,7 @@ import type { RouterOptions } from './options.ts'
 
 export type RouterFacts = {
   options: RouterOptions
+  nodes: number
   control: Control
   counters: Counters
   startedAt: number
@@ -40,7 +41,7 @@ export function routerRows(facts: RouterFacts, nodes: readonly NodeState[]): Row
     ['bytes_written', counters.sum(Counter.bytesWritten)],
     ['threads', options.threads],
     ['placement', formatPlacement(options.placement)],
-    ['nodes', options.nodes.length],
+    ['nodes', facts.nodes],
     ['nodes_up', nodes.filter(({ isUp }) => isUp).length],
   ]
 }

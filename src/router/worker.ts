@@ -8,7 +8,7 @@ import { systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
 import { type DataTask, runDataThread } from '../net/data-thread.ts'
 import type { Stream } from '../net/transport.ts'
-import { HostBook, type HostBookHandle } from '../net/host-book.ts'
+import { HostBook } from '../net/host-book.ts'
 import { IO_OUTPUT_BYTES, mapIoMemory, portableMemory } from '../net/io-memory.ts'
 import { openTransport } from '../net/io.ts'
 import { openDoors } from '../net/open-doors.ts'
@@ -18,7 +18,6 @@ import { Counters, type CountersHandle, sessionCounters, tlsCounters } from '../
 import { EventKind, Events } from '../observe/events.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import { Output } from '../protocol/output.ts'
-import type { RingPlan } from '../ring/lookup.ts'
 import { Ring } from '../ring/ring.ts'
 import { type SessionServices, Staging, StalledSessions } from '../session/services.ts'
 import { Session } from '../session/session.ts'
@@ -27,12 +26,11 @@ import type { RouterOptions } from './options.ts'
 import { Discovery } from './discovery.ts'
 import { RouteExecutor } from './route-executor.ts'
 import { proxyRows, routerRows } from './stats.ts'
+import { type Go, limitsOf, type Topology } from './topology.ts'
 
 export type RouterExtras = {
-  options: RouterOptions
-  hosts: HostBookHandle
-  /** Built by the main thread. */
-  ring: RingPlan
+  /** Built by the main thread; exchanged while the router runs. */
+  topology: Topology
   counters: CountersHandle
   events: SharedArrayBuffer
   /** Undefined: nobody has to log in. */
@@ -56,7 +54,8 @@ const LATER_MS = 1
 export const STAGING_BYTES = 64 * 1024 * 1024
 
 export default async function runRouterThread(task: DataTask & RouterExtras): Promise<void> {
-  const { options, index } = task
+  const { index, topology } = task
+  const { options, nodes } = topology
   const clock = systemClock(task.clockEpochMs)
   const counters = new Counters(task.counters)
   const events = new Events(task.events)
@@ -70,17 +69,19 @@ export default async function runRouterThread(task: DataTask & RouterExtras): Pr
   const control = new Control(task.control)
   const facts = {
     options,
+    nodes: nodes.length,
     control,
     counters,
     startedAt: task.startedAt,
     now: () => clock.seconds(),
   }
-  const hosts = new HostBook(task.hosts)
-  const { configVersion, nodes } = options
-  const discovery = new Discovery(configVersion, nodes, host => hosts.addressOf(host))
+  const hosts = new HostBook(topology.hosts)
+  const discovery = new Discovery(options.configVersion, nodes, host => hosts.addressOf(host))
   const executor = new RouteExecutor({
     ...options,
-    ring: new Ring(task.ring),
+    nodes,
+    limits: limitsOf(options),
+    ring: new Ring(topology.ring),
     transport,
     hosts,
     discovery,
@@ -92,10 +93,11 @@ export default async function runRouterThread(task: DataTask & RouterExtras): Pr
       reset: () => counters.reset(),
     },
     health: new NodeHealth(task.health),
-    outstandingMax: Math.max(
-      1,
-      Math.floor(options.outstandingPerNode / options.threads / options.connectionsPerNode),
-    ),
+    onTaken: ({ options: taken, nodes: { length } }) => {
+      facts.options = taken
+      facts.nodes = length
+      services.itemSizeMax = taken.itemSizeMax
+    },
     tellMain: message => task.port.postMessage(message),
     waitsForMark: options.stateDir !== undefined,
     routerId: task.routerId,
@@ -132,8 +134,11 @@ export default async function runRouterThread(task: DataTask & RouterExtras): Pr
       executor.look()
     },
     onMessage: message => {
-      if (message === LOOK) executor.look()
-      else tls?.replace((message as ReplaceTls).tls)
+      if (message === LOOK) return executor.look()
+      const said = message as Topology | Go | ReplaceTls
+      if ('tls' in said) tls?.replace(said.tls)
+      else if (said.type === 'topology') executor.prepare(said)
+      else executor.go(said.turn)
     },
   })
 }

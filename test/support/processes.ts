@@ -89,7 +89,10 @@ export function startRouter(
 }
 
 /** `memring router` with a cluster file that listens on loopback. */
-export function startRouterFrom(file: string, flags: readonly string[]): Promise<ServerProcess> {
+export function startRouterFrom(
+  file: string,
+  flags: readonly string[] = [],
+): Promise<ServerProcess> {
   const args = [MAIN, 'router', '--config', file, '-p', '-1', ...flags]
   return startServer(process.execPath, args, {})
 }

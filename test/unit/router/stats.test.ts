@@ -46,7 +46,14 @@ test('the router says what it did and how its nodes are', () => {
   control.admit(9)
   counters.ofThread(0)[Counter.cmdGet] = 5
   counters.ofThread(1)[Counter.cmdGet] = 6
-  const facts = { options, control, counters, startedAt: 1000, now: () => 1060 }
+  const facts = {
+    options,
+    nodes: options.nodes.length,
+    control,
+    counters,
+    startedAt: 1000,
+    now: () => 1060,
+  }
   const nodes = [
     { name: 'a', isUp: true, outstandingCount: 4 },
     { name: 'b', isUp: false, outstandingCount: 0 },

@@ -20,6 +20,7 @@ import type { RouterNode } from '../../../src/router/options.ts'
 import { Discovery } from '../../../src/router/discovery.ts'
 import { RouteExecutor } from '../../../src/router/route-executor.ts'
 import type { NodeState, Row } from '../../../src/router/stats.ts'
+import type { TopologyMessage } from '../../../src/router/topology.ts'
 import { type Client, FakeStream, makeNode, type TestNode } from '../session/support.ts'
 import { MIB } from '../store/support.ts'
 
@@ -184,7 +185,11 @@ export class FakeMain {
     this.#executor = executor
   }
 
-  hear(message: HealthMessage): void {
+  hear(message: HealthMessage | TopologyMessage): void {
+    if (message.type === 'taken' || message.type === 'left') {
+      this.told.push(message.type)
+      return
+    }
     const { node } = message
     const { name } = this.#nodes[node]!
     if (message.type === 'shut') this.told.push(`${name} down: ${message.reason}`)
@@ -208,7 +213,8 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
   vi.useFakeTimers({ toFake: FAKED })
   const nodes = Array.from({ length: given.nodes ?? 1 }, (_, i) => {
     const port = 11300 + i
-    return { name: `n${i}`, label: `127.0.0.1:${port}`, host: '127.0.0.1', port, weight: 1 }
+    const label = `127.0.0.1:${port}`
+    return { name: `n${i}`, label, host: '127.0.0.1', port, weight: 1, slot: i }
   })
   const transport = new FakeTransport()
   const counters = Counters.create(1)
@@ -226,19 +232,22 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
     hosts: HostBook.create([]),
     connectionsPerNode: given.connectionsPerNode ?? 1,
     nodeCredential: given.nodeCredential,
-    connectTimeoutMs: CONNECT_MS,
-    requestTimeoutMs: REQUEST_MS,
-    reconnectMinMs: BACK_OFF_MIN_MS,
-    reconnectMaxMs: BACK_OFF_MAX_MS,
+    limits: {
+      connectTimeoutMs: CONNECT_MS,
+      requestTimeoutMs: REQUEST_MS,
+      reconnectMinMs: BACK_OFF_MIN_MS,
+      reconnectMaxMs: BACK_OFF_MAX_MS,
+      healthSettings: { ...healthDefaults, timeoutMs: SILENCE_MS, ...given.healthSettings },
+      outstandingMax: given.outstandingMax ?? 65_536,
+    },
     itemSizeMax: MIB,
     nowMs: () => Date.now(),
     counts: counters.ofThread(0),
     discovery,
     stats: { rows: rowsOf, proxy: states => [...rowsOf(states), ['proxy', 1]], reset: () => {} },
     health,
-    healthSettings: { ...healthDefaults, timeoutMs: SILENCE_MS, ...given.healthSettings },
     deadNode: { ...deadNodeDefaults, ...given.deadNode },
-    outstandingMax: given.outstandingMax ?? 65_536,
+    onTaken: () => {},
     tellMain: message => main.hear(message),
     waitsForMark: given.waitsForMark ?? false,
     routerId: ROUTER_ID,
