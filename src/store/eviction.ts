@@ -171,11 +171,13 @@ export class Eviction {
 
   #makeSomeRoom(): boolean {
     if (this.#evict ? this.#evictSome() : this.#freeSome()) return true
-    // Everything that is left may stand in open segments.
-    const { chainCount } = this.#store.layout
-    for (let chain = 0; chain < chainCount; chain += 1) {
-      this.#store.segments.sealOpen(chain, !this.#evict)
+    // All that is left may stand in open segments: those that are dead go as they are sealed.
+    const { layout, segments } = this.#store
+    const free = segments.freeCount
+    for (let chain = 0; chain < layout.chainCount; chain += 1) {
+      segments.sealOpen(chain, !this.#evict)
     }
+    if (segments.freeCount > free) return true
     return this.#evict ? this.#evictSome() : this.#freeSome()
   }
 

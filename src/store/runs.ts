@@ -96,7 +96,9 @@ export class Runs {
   }
 
   leave(item: number): void {
-    Atomics.sub(this.#words, this.#segments.lists.meta(this.headOf(item)) + TAIL, Tail.writer)
+    const head = this.headOf(item)
+    Atomics.sub(this.#words, this.#segments.lists.meta(head) + TAIL, Tail.writer)
+    this.#segments.freeIfDead(head)
   }
 
   /** Calls `visit` with every item, linked or not. Caller has taken the run. */

@@ -201,6 +201,22 @@ export class SegmentLists {
     if (head < 0) return
     this.#words[this.openRunWord(chain)] = 0
     this.enqueue(head)
+    this.freeIfDead(head)
+  }
+
+  /** Whether nothing lives in a segment, or run, and nobody writes into it. */
+  isDead(segment: number): boolean {
+    const meta = this.meta(segment)
+    const writers = Math.floor(this.#words[meta + MetaWord.tail]! / Tail.writer)
+    return writers === 0 && (this.#words[meta + MetaWord.live]! & Live.itemsMask) === 0
+  }
+
+  /** Frees what is in its chain and dead. */
+  freeIfDead(segment: number): void {
+    const state = this.#words[this.meta(segment) + MetaWord.state]!
+    if (state !== SegmentState.queued || !this.isDead(segment)) return
+    this.unqueue(segment)
+    this.release(segment)
   }
 
   /** Frees a segment and, if it is of a run, those behind it. */

@@ -119,7 +119,9 @@ export class Segments {
   }
 
   leave(item: number): void {
-    Atomics.sub(this.#words, this.lists.meta(this.segmentOf(item)) + TAIL, WRITER)
+    const segment = this.segmentOf(item)
+    const before = Atomics.sub(this.#words, this.lists.meta(segment) + TAIL, WRITER)
+    if ((before & SEALED) !== 0) this.freeIfDead(segment)
   }
 
   /**
@@ -143,7 +145,7 @@ export class Segments {
   sealOpen(chain: number, deadOnly = false): void {
     this.#locks.lock(SuperWord.segmentLock)
     const current = this.#words[this.lists.openWord(chain)]! - 1
-    if (!deadOnly || (current >= 0 && this.#isDead(current))) this.#sealOpenLocked(chain)
+    if (!deadOnly || (current >= 0 && this.lists.isDead(current))) this.#sealOpenLocked(chain)
     if (!deadOnly) this.lists.sealRun(chain)
     this.#locks.unlock(SuperWord.segmentLock)
   }
@@ -224,7 +226,7 @@ export class Segments {
   putBack(segment: number): void {
     this.#locks.lock(SuperWord.segmentLock)
     this.lists.enqueue(segment)
-    this.#freeIfDeadLocked(segment)
+    this.lists.freeIfDead(segment)
     this.#locks.unlock(SuperWord.segmentLock)
   }
 
@@ -235,7 +237,7 @@ export class Segments {
     for (let chain = 0; chain < this.#layout.chainCount; chain += 1) {
       for (let segment = this.lists.head(chain); segment !== NO_SEGMENT; ) {
         const next = this.lists.next(segment)
-        this.#freeIfDeadLocked(segment)
+        this.lists.freeIfDead(segment)
         segment = next
       }
     }
@@ -263,7 +265,14 @@ export class Segments {
   removeLiveOf(segment: number, size: number): void {
     const meta = this.lists.meta(segment)
     const before = Atomics.sub(this.#words, meta + LIVE, size * LIVE_WORD + 1)
-    if ((before & LIVE_ITEMS_MASK) === 1) this.#freeIfDead(segment)
+    if ((before & LIVE_ITEMS_MASK) === 1) this.freeIfDead(segment)
+  }
+
+  /** Whoever was the last to live or to write in a segment, or a run, frees it. */
+  freeIfDead(segment: number): void {
+    this.#locks.lock(SuperWord.segmentLock)
+    this.lists.freeIfDead(segment)
+    this.#locks.unlock(SuperWord.segmentLock)
   }
 
   /** The reclaimer must look at the item's segment by then. Caller holds its bucket lock. */
@@ -302,7 +311,7 @@ export class Segments {
     this.#lower(this.lists.meta(segment) + LEAST, least)
     this.#locks.lock(SuperWord.segmentLock)
     this.lists.setState(segment, SegmentState.queued)
-    this.#freeIfDeadLocked(segment)
+    this.lists.freeIfDead(segment)
     this.#locks.unlock(SuperWord.segmentLock)
   }
 
@@ -364,25 +373,9 @@ export class Segments {
     }
   }
 
-  #freeIfDead(segment: number): void {
-    this.#locks.lock(SuperWord.segmentLock)
-    this.#freeIfDeadLocked(segment)
-    this.#locks.unlock(SuperWord.segmentLock)
-  }
-
-  #freeIfDeadLocked(segment: number): void {
-    if (this.state(segment) !== SegmentState.queued || !this.#isDead(segment)) return
-    this.lists.unqueue(segment)
-    this.lists.release(segment)
-  }
-
   #isFlushed(segment: number): boolean {
     const upTo = this.lists.flushedUpTo
     return upTo !== 0 && this.lists.sequence(segment) <= upTo
-  }
-
-  #isDead(segment: number): boolean {
-    return this.writers(segment) === 0 && this.liveItems(segment) === 0
   }
 
   #sealOpenLocked(chain: number): void {
@@ -396,5 +389,6 @@ export class Segments {
   #seal(segment: number): void {
     Atomics.or(this.#words, this.lists.meta(segment) + TAIL, SEALED)
     this.lists.enqueue(segment)
+    this.lists.freeIfDead(segment)
   }
 }
