@@ -222,6 +222,13 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
     this.close()
   }
 
+  /** The router ends: what has not been answered will not be, so its writes are missed. */
+  end(): void {
+    if (this.#hasWrites() && this.#isOfNow()) this.#unfit('the router ended before it answered')
+    this.#failAll(`${this.name} is down`)
+    this.close()
+  }
+
   close(): void {
     this.#state = 'closed'
     this.#cancelRetry?.()

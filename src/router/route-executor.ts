@@ -106,7 +106,7 @@ export class RouteExecutor implements Executor {
         return
       }
       this.#cancelChecks()
-      for (const connection of connections) connection.close()
+      for (const connection of connections) connection.end()
       done()
     }
     step()

@@ -1,4 +1,5 @@
 /** A router: the ring, its threads, and the main thread's part in them. Wiring, no logic. */
+import { setImmediate } from 'node:timers/promises'
 import { LoginDesk } from '../auth/login-desk.ts'
 import { monotonicEpochMs, systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
@@ -17,7 +18,8 @@ import { TextLine } from '../protocol/text-encoder.ts'
 import { type HealthMessage, LOOK } from './health.ts'
 import { HealthDesk } from './health-desk.ts'
 import type { RouterOptions } from './options.ts'
-import { RouterState } from './router-state.ts'
+import { makeDirectory, RouterState } from './router-state.ts'
+import { StateLock } from './state-lock.ts'
 import type { Go, Topology, TopologyMessage } from './topology.ts'
 import { TopologyDesk } from './topology-desk.ts'
 import type { RouterExtras } from './worker.ts'
@@ -70,8 +72,7 @@ export async function startRouter(
     })
   const clockEpochMs = monotonicEpochMs()
   const hosts = HostBook.create(options.nodes.map(node => node.host))
-  const { stateDir } = options
-  const state = stateDir === undefined ? RouterState.none() : RouterState.open(stateDir)
+  const { state, lock } = await stateIn(options.stateDir)
   let wakeAll = (): void => {
     for (let thread = 0; thread < plan.dataThreads; thread += 1) wake?.(thread)
   }
@@ -160,8 +161,22 @@ export async function startRouter(
       topologies.stop()
       health.stop()
       await host.stop()
+      // What threads said last is heard first.
+      await setImmediate()
+      await state.settle()
+      lock?.release()
       desk?.stop()
       stopLogging()
     },
   }
+}
+
+/** What this router remembers, which nobody else may write as long as it runs. */
+async function stateIn(
+  directory: string | undefined,
+): Promise<{ state: RouterState; lock: StateLock | undefined }> {
+  if (directory === undefined) return { state: RouterState.none(), lock: undefined }
+  makeDirectory(directory)
+  const lock = await StateLock.take(directory)
+  return { state: RouterState.open(directory), lock }
 }

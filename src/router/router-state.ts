@@ -64,11 +64,7 @@ export class RouterState {
 
   /** @throws StateError */
   static open(directory: string): RouterState {
-    try {
-      mkdirSync(directory, { recursive: true, mode: 0o700 })
-    } catch (error) {
-      throw new StateError(`Cannot use ${directory}: ${messageOf(error)}`)
-    }
+    makeDirectory(directory)
     const file = join(directory, FILE)
     let text: string
     try {
@@ -122,6 +118,12 @@ export class RouterState {
     }
   }
 
+  /** Resolves when everything is on disk that can be. */
+  async settle(): Promise<void> {
+    // Whoever set it has heard of a failure.
+    while (this.#writing !== undefined) await this.#writing.catch(() => undefined)
+  }
+
   async #write(directory: string): Promise<void> {
     const changes = this.#changes
     const content: Content = {
@@ -132,6 +134,15 @@ export class RouterState {
     }
     await replaceFile(directory, `${JSON.stringify(content)}\n`)
     this.#written = changes
+  }
+}
+
+/** @throws StateError */
+export function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new StateError(`Cannot use ${directory}: ${messageOf(error)}`)
   }
 }
 

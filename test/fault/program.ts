@@ -21,7 +21,7 @@ import { onTestFinished } from 'vitest'
 
 /** POSIX; Node has no call for it. */
 const MAKE_PIPE = 'mkfifo'
-const START_TIMEOUT_MS = 15_000
+const START_TIMEOUT_MS = 60_000
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 /** A node from its parts, for what the command line does not offer. */
 export const PORTABLE_NODE = fileURLToPath(new URL('fixtures/portable-node.ts', import.meta.url))
