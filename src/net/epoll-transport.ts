@@ -23,7 +23,7 @@ import { shorter } from './timers.ts'
 import type { Door, OutboundHandler, Stream } from './transport.ts'
 
 /** What one connection may hand over before the others get their turn. */
-const INPUT_BYTES = 64 * 1024
+export const INPUT_BYTES = 64 * 1024
 /** Bytes that lie elsewhere go through here on their way out. */
 const SCRATCH_BYTES = 64 * 1024
 const FAILED_FD = -1

@@ -1,12 +1,13 @@
 /** Which transport serves: chosen once on the main thread, opened by every data thread. */
-import { EpollTransport } from './epoll-transport.ts'
+import { EpollTransport, INPUT_BYTES } from './epoll-transport.ts'
 import type { IoMemory } from './io-memory.ts'
 import { loadLibc } from './libc.ts'
-import { NodeTransport } from './node-transport.ts'
+import { NodeTransport, READ_BYTES } from './node-transport.ts'
 import type { TlsDoors } from './tls-door.ts'
 import type { TlsDialler } from './tls-outbound.ts'
 import type { NativeTransport, PortableTransport } from './transport.ts'
 import { uringRefusal } from './uring/probe.ts'
+import { uringSizes } from './uring/sizes.ts'
 import type { MovableOutput } from './uring/sender.ts'
 import { UringTransport } from './uring/uring-transport.ts'
 
@@ -44,6 +45,13 @@ export function chooseIo(
 }
 
 const NO_KOFFI = 'koffi, which does not load here'
+
+/** What a thread reads into, for all its connections. */
+export function inputBuffers(io: Io): { count: number; bytes: number } {
+  if (io !== 'uring') return { count: 1, bytes: io === 'epoll' ? INPUT_BYTES : READ_BYTES }
+  const { bufferCount, bufferBytes } = uringSizes
+  return { count: bufferCount, bytes: bufferCount * bufferBytes }
+}
 
 export type TransportOptions = {
   memory: IoMemory

@@ -23,7 +23,7 @@ import {
 import { forgetPath, isPath } from './unix-listener.ts'
 import { WriteCopies } from './write-copies.ts'
 
-const READ_BYTES = 64 * 1024
+export const READ_BYTES = 64 * 1024
 /** Of an accepted descriptor: both directions, and one may end before the other. */
 const WHOLE = { readable: true, writable: true, allowHalfOpen: true }
 

@@ -43,11 +43,15 @@ export const Counter = {
   idleKicks: 34,
   writesMissed: 35,
   writesDiscarded: 36,
+  readBufCount: 37,
+  readBufBytes: 38,
+  readBufBytesFree: 39,
+  readBufOom: 40,
 } as const
 export type Counter = (typeof Counter)[keyof typeof Counter]
 
 /** The store's own counters of a thread begin here in its block. */
-export const STORE_BLOCK = 40
+export const STORE_BLOCK = 48
 export const STORE_BLOCK_SIZE = 8
 /** Float64s a thread: a multiple of a cache line, so that no two threads write the same one. */
 const BLOCK = 64
@@ -115,6 +119,25 @@ export function tlsCounters(counts: Float64Array) {
     handshakeFailed: count(Counter.sslHandshakeErrors),
     sessionStarted: count(Counter.sslNewSessions),
     protocolFailed: count(Counter.sslProtoErrors),
+  }
+}
+
+/**
+ * How it stands with what a thread reads into (session/staging.ts StagingWatch), beside what its
+ * transport has for everybody.
+ */
+export function readBufferCounters(counts: Float64Array, input: { count: number; bytes: number }) {
+  const moved = (staged: { count: number; bytes: number; keptBytes: number }): void => {
+    counts[Counter.readBufCount] = input.count + staged.count
+    counts[Counter.readBufBytes] = input.bytes + staged.bytes
+    counts[Counter.readBufBytesFree] = staged.keptBytes
+  }
+  moved({ count: 0, bytes: 0, keptBytes: 0 })
+  return {
+    moved,
+    refused: (): void => {
+      counts[Counter.readBufOom] = counts[Counter.readBufOom]! + 1
+    },
   }
 }
 

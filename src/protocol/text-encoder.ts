@@ -50,7 +50,7 @@ export const TextLine = {
   badDataChunk: line('CLIENT_ERROR bad data chunk'),
   badDelta: line('CLIENT_ERROR invalid numeric delta argument'),
   badExptime: line('CLIENT_ERROR invalid exptime argument'),
-  outOfMemoryReading: line('SERVER_ERROR Out of memory during read'),
+  noMemoryForRequest: line('SERVER_ERROR out of memory reading request'),
   stored: line('STORED'),
   unauthenticated: line('CLIENT_ERROR unauthenticated'),
   authFailure: line('CLIENT_ERROR authentication failure'),

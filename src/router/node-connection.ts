@@ -69,6 +69,9 @@ export type NodeConnectionOptions = {
   onUnfit: (life: number, reason: string) => void
 }
 
+/** Replies are no larger than the node's items, and there is one of them at a time. */
+const heldReplies = { take: (size: number) => new Uint8Array(size), give: (): void => {} }
+
 type State = 'shut' | 'connecting' | 'greeting' | 'up' | 'down' | 'closed'
 
 export class NodeConnection implements OutboundHandler, WatchedConnection {
@@ -76,7 +79,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
   readonly #queue = new OutstandingQueue()
   readonly #matching: ReplyMatching
   readonly #batches = new RequestBatches()
-  readonly #held = new HeldInput()
+  readonly #held = new HeldInput(heldReplies)
   readonly #reply: Reply
   #stream: Stream | undefined
   #state: State = 'shut'

@@ -19,7 +19,8 @@ import { EventKind, Events } from '../observe/events.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import { Output } from '../protocol/output.ts'
 import { Ring } from '../ring/ring.ts'
-import { type SessionServices, Staging, StalledSessions } from '../session/services.ts'
+import { type SessionServices, StalledSessions } from '../session/services.ts'
+import { Staging } from '../session/staging.ts'
 import { Session } from '../session/session.ts'
 import { LOOK, NodeHealth } from './health.ts'
 import type { RouterOptions } from './options.ts'
@@ -50,7 +51,7 @@ const STALLED_CHECK_MS = 1000
 /** Between two slices of a long answer. */
 const LATER_MS = 1
 
-/** Memory that values may take until they are whole and forwarded, a thread. */
+/** Memory that requests may take until they are whole and forwarded, a thread. */
 export const STAGING_BYTES = 64 * 1024 * 1024
 
 export default async function runRouterThread(task: DataTask & RouterExtras): Promise<void> {

@@ -170,7 +170,7 @@ function general(host: StatHost): Row[] {
   const { counters, facts, store, switches } = host
   return [
     ...processRows(facts, store.now),
-    ...connectionRows(facts),
+    ...connectionRows(counters, facts),
     ...commandRows(counters, facts.options.extended.idleTimeout > 0),
     ...slabRowsOfAll(host),
     ...tlsRows(counters, facts, store.now),
@@ -192,7 +192,7 @@ function processRows(facts: NodeFacts, now: number): Row[] {
   ]
 }
 
-function connectionRows({ options, control }: NodeFacts): Row[] {
+function connectionRows(counters: Counters, { options, control }: NodeFacts): Row[] {
   const { total, rejected, denied } = control.statistics
   // memcached has this row only where connections can be rejected.
   const mayReject = options.extended.maxconnsFast || options.allow !== undefined
@@ -205,10 +205,10 @@ function connectionRows({ options, control }: NodeFacts): Row[] {
     ['response_obj_oom', 0],
     ['response_obj_count', 0],
     ['response_obj_bytes', 0],
-    ['read_buf_count', options.threads],
-    ['read_buf_bytes', options.threads * 65536],
-    ['read_buf_bytes_free', 0],
-    ['read_buf_oom', 0],
+    ['read_buf_count', counters.total(Counter.readBufCount)],
+    ['read_buf_bytes', counters.total(Counter.readBufBytes)],
+    ['read_buf_bytes_free', counters.total(Counter.readBufBytesFree)],
+    ['read_buf_oom', counters.sum(Counter.readBufOom)],
     ['reserved_fds', options.threads * 5],
   ]
 }

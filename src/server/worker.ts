@@ -10,7 +10,7 @@ import { systemClock } from '../base/clock.ts'
 import { Control } from '../net/control.ts'
 import { type DataTask, runDataThread } from '../net/data-thread.ts'
 import { IO_OUTPUT_BYTES } from '../net/io-memory.ts'
-import { openTransport } from '../net/io.ts'
+import { inputBuffers, type Io, openTransport } from '../net/io.ts'
 import { openDoors } from '../net/open-doors.ts'
 import type { ReplaceTls, TlsMaterial } from '../net/tls-material.ts'
 import type { Stream } from '../net/transport.ts'
@@ -18,13 +18,15 @@ import {
   Counter,
   Counters,
   type CountersHandle,
+  readBufferCounters,
   sessionCounters,
   tlsCounters,
 } from '../observe/counters.ts'
 import { EventKind, Events } from '../observe/events.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import { Output } from '../protocol/output.ts'
-import { type SessionServices, Staging, StalledSessions } from '../session/services.ts'
+import { type SessionServices, StalledSessions } from '../session/services.ts'
+import { Staging } from '../session/staging.ts'
 import { Session } from '../session/session.ts'
 import type { Layout } from '../store/layout.ts'
 import { MemoryLimit } from '../store/memory-limit.ts'
@@ -69,8 +71,10 @@ const STALLED_CHECK_MS = 1000
 /** Between two slices of a long answer: nobody else waits longer than one of them. */
 const LATER_MS = 1
 
-/** Memory that values may take while they arrive in pieces, a thread. */
-export const STAGING_BYTES = 8 * 1024 * 1024
+/** Memory that requests may take while they arrive in pieces, a thread. */
+export const STAGING_BYTES = 12 * 1024 * 1024
+/** … at least, whatever `read_buf_mem_limit` says: what may come in one piece. */
+const STAGING_MIN_BYTES = 64 * 1024
 
 export default async function runNodeThread(task: DataTask & NodeExtras): Promise<void> {
   const options = { ...task.options, itemSizeMax: effectiveItemSizeMax(task.options) }
@@ -139,7 +143,7 @@ export default async function runNodeThread(task: DataTask & NodeExtras): Promis
   const { idleTimeout: idleSeconds } = options.extended
   const transport = openTransport(io, { memory, output, idleSeconds, tls })
   const services = {
-    ...servicesOf(options, index, counts, events),
+    ...servicesOf(options, index, counts, events, io),
     onClosed: ({ stream: { fd } }: Session, error: string) => {
       control.leave()
       const peer = connections.close(fd)
@@ -199,11 +203,18 @@ export function protocolsOf({
   return accounts && !sasl ? 'ascii' : 'both'
 }
 
+/** As memcached, each thread has its share. */
+export function stagingBytes({ extended, threads }: NodeOptions): number {
+  const { readBufMemLimitBytes: limit } = extended
+  return limit === 0 ? STAGING_BYTES : Math.max(STAGING_MIN_BYTES, Math.floor(limit / threads))
+}
+
 function servicesOf(
   options: NodeOptions,
   index: number,
   counts: Float64Array,
   events: Events,
+  io: Io,
 ): Omit<
   SessionServices,
   'beginTurn' | 'nowMs' | 'output' | 'authenticator' | 'nextTurn' | 'later' | 'onClosed'
@@ -212,7 +223,7 @@ function servicesOf(
     counters: sessionCounters(counts, peer => events.emit(EventKind.authFailed, index, peer)),
     protocols: protocolsOf(options),
     requestsPerTurn: options.requestsPerEvent,
-    staging: new Staging(STAGING_BYTES),
+    staging: new Staging(stagingBytes(options), readBufferCounters(counts, inputBuffers(io))),
     stalled: new StalledSessions(),
     itemSizeMax: options.itemSizeMax,
     flushAllowed: options.flush,

@@ -57,6 +57,13 @@ export class BinaryProtocol {
     this.#value.abandon()
   }
 
+  refuseInput(): void {
+    // Whose request it was is not known, or not for sure.
+    this.#request.opcode = 0
+    this.#request.opaque = 0
+    putBinary(this.#session.output, this.#request, BinaryStatus.outOfMemory)
+  }
+
   process(bytes: Uint8Array, at: number, end: number): number {
     let position = at
     while (position < end && this.#session.ready()) {

@@ -6,6 +6,8 @@ import { TextProtocol } from './text-protocol.ts'
 export interface Protocol {
   /** Carries out what is whole in `[at, end)`, while the session is ready; where it stopped. */
   process(bytes: Uint8Array, at: number, end: number): number
+  /** Says that there is no memory for a request, which is not whole; the session closes then. */
+  refuseInput(): void
   /** The connection is gone: gives back what an unfinished request held. */
   abandon(): void
 }

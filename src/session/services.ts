@@ -1,8 +1,8 @@
 /** What all sessions of one thread share. */
-import { INLINE_VALUE_MAX } from '../base/item-size.ts'
 import type { Authenticator } from '../auth/authenticator.ts'
 import type { Output } from '../protocol/output.ts'
 import type { Session } from './session.ts'
+import type { Staging } from './staging.ts'
 
 export type SessionCounters = {
   bytesRead(length: number): void
@@ -50,56 +50,6 @@ export type SessionServices = {
   onIdle?(session: Session): void
   /** Before the session is forgotten; `error` is empty for a normal close. */
   onClosed(session: Session, error: string): void
-}
-
-/** Sizes of buffers that are kept for the next value: powers of two. */
-const CLASS_MIN_BYTES = 256
-/** Of one size. */
-const KEPT_BUFFERS = 16
-
-/**
- * Memory that values take while they arrive in pieces: bounded for a whole thread. Left to the
- * garbage collector, such buffers would stay resident until it comes by.
- */
-export class Staging {
-  readonly #limitBytes: number
-  #usedBytes = 0
-  /** By the power of two that is their size. */
-  readonly #kept: Uint8Array[][] = Array.from({ length: 32 }, () => [])
-
-  constructor(limitBytes: number) {
-    this.#limitBytes = limitBytes
-  }
-
-  get usedBytes(): number {
-    return this.#usedBytes
-  }
-
-  /** A buffer of at least `size` bytes, or undefined when the thread's limit is reached. */
-  take(size: number): Uint8Array | undefined {
-    const length = size > INLINE_VALUE_MAX ? size : classBytes(size)
-    if (this.#usedBytes + length > this.#limitBytes) return undefined
-    this.#usedBytes += length
-    const kept = size > INLINE_VALUE_MAX ? undefined : this.#kept[powerOf(length)]!.pop()
-    return kept ?? new Uint8Array(length)
-  }
-
-  give(buffer: Uint8Array): void {
-    const { length } = buffer
-    this.#usedBytes -= length
-    if (length > INLINE_VALUE_MAX) return
-    const kept = this.#kept[powerOf(length)]!
-    if (kept.length < KEPT_BUFFERS) kept.push(buffer)
-  }
-}
-
-function classBytes(size: number): number {
-  return Math.max(CLASS_MIN_BYTES, 2 ** powerOf(2 * size - 1))
-}
-
-/** Of the greatest power of two that is not more. */
-function powerOf(bytes: number): number {
-  return 31 - Math.clz32(bytes)
 }
 
 /** How long a large value may make no progress. */

@@ -34,7 +34,7 @@ export class Session implements StreamHandler {
   /** Of a connection that can be disowned; undefined: of most. */
   guard: SessionGuard | undefined
   #protocol: Protocol | undefined
-  readonly #held = new HeldInput()
+  readonly #held: HeldInput
   #behind = false
   #paused = false
   #closing = false
@@ -59,6 +59,7 @@ export class Session implements StreamHandler {
     this.executor = executor
     this.services = services
     this.output = services.output
+    this.#held = new HeldInput(services.staging)
     this.login = new Login(this, services.authenticator)
   }
 
@@ -69,9 +70,10 @@ export class Session implements StreamHandler {
     if (this.#closing || this.#listening) return
     if (this.#held.isEmpty) {
       this.#run(bytes, at, at + length)
-    } else {
-      this.#held.append(bytes, at, length)
-      if (!this.#isYielding) this.#runHeld()
+    } else if (!this.#held.append(bytes, at, length)) {
+      this.#loseInput()
+    } else if (!this.#isYielding) {
+      this.#runHeld()
     }
   }
 
@@ -139,8 +141,11 @@ export class Session implements StreamHandler {
     this.#allowance -= 1
     if (this.#allowance > 0) return
     this.services.counters.yielded()
-    if (restBytes > this.services.requestsPerTurn * REST_BYTES) this.#isYielding = true
-    else this.#allowance = this.services.requestsPerTurn
+    const { requestsPerTurn, staging } = this.services
+    // The rest is held meanwhile: who finds no room for it goes on.
+    const hasPlace = !this.#held.isEmpty || staging.hasRoom(restBytes)
+    if (restBytes > requestsPerTurn * REST_BYTES && hasPlace) this.#isYielding = true
+    else this.#allowance = requestsPerTurn
   }
 
   /**
@@ -262,7 +267,7 @@ export class Session implements StreamHandler {
     this.#allowance = this.services.requestsPerTurn
     const used = this.ready() ? this.#protocol.process(bytes, at, end) : at
     if (this.#closing || this.#listening) this.#held.clear()
-    else this.#held.keep(bytes, used, end)
+    else if (!this.#held.keep(bytes, used, end)) this.#refuseInput()
     this.#running = false
     this.guard?.leave()
     // Who has to wait anyway is called by whoever it waits for.
@@ -270,6 +275,19 @@ export class Session implements StreamHandler {
     if (this.#isYielding) this.#yield()
     else this.flush()
     this.#settle()
+  }
+
+  /** There is no memory for what has just come. */
+  #loseInput(): void {
+    this.#refuseInput()
+    if (!this.#isYielding) this.flush()
+    this.#settle()
+  }
+
+  /** Where the answer would come in the middle of another one, the end is all there is to see. */
+  #refuseInput(): void {
+    if (!this.#isBlocked() && !this.#isYielding) this.#protocol!.refuseInput()
+    this.close()
   }
 
   #disowned(): void {
@@ -287,6 +305,7 @@ export class Session implements StreamHandler {
       if (this.#closed) return
       this.services.beginTurn()
       this.#takeBack()
+      if (this.#held.isEmpty) this.flush()
       this.resume()
     })
   }
@@ -336,7 +355,7 @@ export class Session implements StreamHandler {
   /** After a turn: stops or goes on reading, and closes when there is nothing left to say. */
   #settle(): void {
     if (this.#closed || this.#running) return
-    const waits = this.#isStreaming() || this.#suspended
+    const waits = this.#isStreaming() || this.#suspended || this.#isYielding
     const idle = !waits && (this.#pending?.isEmpty ?? true)
     const stuck = !this.#held.isEmpty && !this.ready()
     if (idle && (this.#closing || (this.#peerEnded && !stuck))) {

@@ -70,6 +70,10 @@ export class TextProtocol {
     this.#value?.abandon()
   }
 
+  refuseInput(): void {
+    this.#session.output.put(TextLine.noMemoryForRequest)
+  }
+
   process(bytes: Uint8Array, at: number, end: number): number {
     let position = at
     while (position < end && this.#session.ready()) {

