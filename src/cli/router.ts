@@ -87,6 +87,7 @@ const defaults = {
   healthSettings: healthDefaults,
   deadNode: deadNodeDefaults,
   outstandingPerNode: 65_536,
+  coalesces: true,
   itemSizeMax: MIB,
 }
 

@@ -216,6 +216,7 @@ function routerOf(entry: RouterEntry, directory: string): RouterConfig {
     },
     deadNode: entry.dead_node,
     outstandingPerNode: entry.outstanding_per_node,
+    coalesces: entry.coalesce,
     allow: entry.allow,
     io: entry.io,
   }

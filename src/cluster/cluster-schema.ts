@@ -158,6 +158,7 @@ export const routerSchema = z.strictObject({
     .strictObject({ min: milliseconds(50), max: milliseconds(1000) }, mapping())
     .prefault({}),
   outstanding_per_node: whole(1, 10_000_000).default(65_536),
+  coalesce: z.boolean({ error: 'true or false' }).default(true),
   health: z.strictObject(health, mapping()).prefault({}),
   dead_node: z.strictObject(deadNode, mapping()).prefault({}),
 })

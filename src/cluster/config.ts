@@ -89,6 +89,8 @@ export type RouterConfig = {
   deadNode: DeadNode
   /** Requests that may wait for one node; more fail at once. */
   outstandingPerNode: number
+  /** Gets of one key that come at the same time are asked of the node once. */
+  coalesces: boolean
   /** Networks that clients may come from; undefined: any. */
   allow: readonly string[] | undefined
   io: IoName | undefined

@@ -47,6 +47,7 @@ export const Counter = {
   readBufBytes: 38,
   readBufBytesFree: 39,
   readBufOom: 40,
+  getsShared: 41,
 } as const
 export type Counter = (typeof Counter)[keyof typeof Counter]
 

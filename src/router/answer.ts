@@ -64,9 +64,13 @@ export function isAskedFor(
   )
 }
 
-/** A whole VALUE block as the client gets it; in text it is what the node said. */
+/**
+ * A whole VALUE block as the client gets it; in text it is what the node said, unless that tells a
+ * cas to one who shares the answer and has not asked for it.
+ */
 export function encodeHit({ request }: Outstanding, bytes: Uint8Array, reply: Reply): Said {
-  if (request.encoder === textEncoder) return unitOf(bytes, reply)
+  const isAsSaid = reply.casLength === 0 || request.command !== Command.get
+  if (request.encoder === textEncoder && isAsSaid) return unitOf(bytes, reply)
   numbers.uint64(bytes, reply.flagsAt, reply.flagsLength)
   request.clientFlags = numbers.low
   request.casLow = 0

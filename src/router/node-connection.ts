@@ -15,59 +15,21 @@
  * one was lost; otherwise they fail at once. A write that is lost ends the node's life.
  */
 import type { Credential } from '../auth/account.ts'
+import { Command } from '../protocol/command.ts'
 import type { Request } from '../protocol/request.ts'
 import { NEED_MORE, readReply, Reply, ReplyKind } from '../protocol/text-reply.ts'
 import { HeldInput } from '../session/held-input.ts'
-import type { HostBook } from '../net/host-book.ts'
-import type { Cancel, OutboundHandler, Stream, Transport } from '../net/transport.ts'
+import type { Cancel, OutboundHandler, Stream } from '../net/transport.ts'
 import { isWrite } from './answer.ts'
 import { AnswerWindow } from './answer-window.ts'
-import type { HealthSettings } from '../cluster/config.ts'
-import { isShutLife, type NodeHealth } from './health.ts'
+import { isShutLife } from './health.ts'
 import type { WatchedConnection } from './health-watch.ts'
+import type { NodeConnectionOptions } from './node-connection-options.ts'
 import { type Outstanding, OutstandingQueue } from './outstanding.ts'
 import { ReplyMatching } from './reply-matching.ts'
 import { RequestBatches } from './request-batches.ts'
-import type { Said } from './said.ts'
-
-export type LinkLimits = {
-  connectTimeoutMs: number
-  requestTimeoutMs: number
-  reconnectMinMs: number
-  reconnectMaxMs: number
-  healthSettings: HealthSettings
-  /** Requests that may wait for one connection; more fail at once. */
-  outstandingMax: number
-}
-
-export type NodeConnectionOptions = {
-  transport: Transport
-  /** Where names are looked up. */
-  hosts: HostBook
-  node: { name: string; host: string; port: number }
-  /** The node's place among all, in `health`. */
-  index: number
-  health: NodeHealth
-  /** May change while the connection lives. */
-  limits: LinkLimits
-  /** How the router's connections name themselves to nodes that know `fence`. */
-  routerId: string
-  credential: Credential | undefined
-  valueSizeMax: number
-  nowMs: () => number
-  /** An answer in the client's protocol, for a request that has not been given up. */
-  onAnswer: (outstanding: Outstanding, said: Said) => void
-  /** No answer will come; `reason` says why. */
-  onFailure: (outstanding: Outstanding, reason: string) => void
-  /** A write was lost: nobody knows whether the node has it. Its client may have been answered. */
-  onLost: (outstanding: Outstanding, reason: string) => void
-  /** After a batch of answers. */
-  onTurnEnd: () => void
-  /** Nothing is left of the life that is over. */
-  onGone: () => void
-  /** The node must not be asked any more, in this life. */
-  onUnfit: (life: number, reason: string) => void
-}
+import { plainGetOf } from './request-text.ts'
+import { SharedGets } from './shared-gets.ts'
 
 /** Replies are no larger than the node's items, and there is one of them at a time. */
 const heldReplies = { take: (size: number) => new Uint8Array(size), give: (): void => {} }
@@ -79,6 +41,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
   readonly #queue = new OutstandingQueue()
   readonly #matching: ReplyMatching
   readonly #batches = new RequestBatches()
+  readonly #shared: SharedGets
   readonly #held = new HeldInput(heldReplies)
   readonly #reply: Reply
   #stream: Stream | undefined
@@ -107,7 +70,15 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
         options.onAnswer(outstanding, said)
         this.#window.count(isTrouble)
       },
+      onShared: (leader, say, bytes, reply) => this.#shared.tell(leader, say, bytes, reply),
       onEnd: () => options.health.answered(options.index),
+    })
+    this.#shared = new SharedGets(this.#queue, {
+      send: outstanding => {
+        this.#queue.append(outstanding)
+        this.#put(outstanding, outstanding.request, outstanding.asked)
+      },
+      onAnswer: options.onAnswer,
     })
     this.#life = options.health.life(options.index)
     this.#waits = !options.health.isDecided(options.index)
@@ -123,7 +94,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
   }
 
   get outstandingCount(): number {
-    return this.#queue.length
+    return this.#queue.length + this.#shared.waitingCount
   }
 
   get isGone(): boolean {
@@ -148,16 +119,26 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
   /** Forwards a request; undefined when the node cannot take it (`failure` says why). */
   send(request: Request): Outstanding | undefined {
     if ((this.#state !== 'up' && !this.#waits) || !this.#isOfNow()) return undefined
-    if (this.#queue.length >= this.#options.limits.outstandingMax || this.#batches.isFull)
-      return undefined
-    const asked = this.#batches.put(request)
-    this.#scheduleFlush()
-    const outstanding = this.#queue.push()
-    outstanding.asked = asked
+    const { limits, nowMs } = this.#options
+    if (this.outstandingCount >= limits.outstandingMax || this.#batches.isFull) return undefined
+    const plain = plainGetOf(request)
+    const shareable = limits.coalesces ? plain : Command.unknown
+    let outstanding = this.#shared.join(request, shareable)
+    if (outstanding === undefined) {
+      outstanding = this.#queue.push()
+      this.#put(outstanding, request, plain)
+      if (shareable !== Command.unknown) this.#shared.lead(outstanding)
+    }
+    outstanding.sentAtMs = nowMs()
+    return outstanding
+  }
+
+  /** For the one that was added to the queue last. */
+  #put(outstanding: Outstanding, request: Request, plain: Command): void {
+    outstanding.asked = this.#batches.put(request, plain)
     outstanding.endsReply = true
     if (this.#batches.hasJoined) this.#queue.beforeLast().endsReply = false
-    outstanding.sentAtMs = this.#options.nowMs()
-    return outstanding
+    this.#scheduleFlush()
   }
 
   /** Once in a while: answers what has waited too long, and finds out a node that says nothing. */
@@ -179,12 +160,15 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
       if (this.#window.isTooBad(now, healthSettings.errorPercent))
         return this.#unfit('too many errors')
     }
+    const onLate = (late: Outstanding): void => onFailure(late, `${this.name} timed out`)
     for (let i = 0; i < this.#queue.length; i += 1) {
       const outstanding = this.#queue.at(i)
-      if (now - outstanding.sentAtMs < requestTimeoutMs) break
+      if (outstanding.isLeader) this.#shared.expire(outstanding, now - requestTimeoutMs, onLate)
+      // What waited for another has been there longer than what went out before it.
+      if (now - outstanding.sentAtMs < requestTimeoutMs) continue
       if (outstanding.session === undefined) continue
       this.#window.count(true)
-      onFailure(outstanding, `${this.name} timed out`)
+      onLate(outstanding)
       // Its place in the queue stays: the late reply is swallowed.
       outstanding.session = undefined
       outstanding.gathering = undefined
@@ -362,6 +346,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
     for (let first = this.#queue.first(); first !== undefined; first = this.#queue.first()) {
       if (isWrite(first.request.command)) onLost(first, reason)
       else if (first.session !== undefined) onFailure(first, reason)
+      if (first.isLeader) this.#shared.fail(first, one => onFailure(one, reason))
       this.#queue.shift()
     }
     onTurnEnd()
@@ -380,6 +365,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
   }
 
   #sendBatches(): void {
+    this.#shared.left()
     if (this.#state === 'up' && this.#stream !== undefined) this.#batches.sendTo(this.#stream)
   }
 }

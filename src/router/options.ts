@@ -38,6 +38,8 @@ export type RouterOptions = {
   deadNode: DeadNode
   /** Requests that may wait for one node, all threads together; more fail at once. */
   outstandingPerNode: number
+  /** Whether gets of one key share an answer (shared-gets.ts). */
+  coalesces: boolean
   /** Where what must outlive the process is kept; undefined: nowhere. */
   stateDir: string | undefined
   /** The nodes have been started just now, for this router: there is nothing in them. */

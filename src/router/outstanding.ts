@@ -28,7 +28,21 @@ export class Outstanding {
    * go out as one `get`, whose END is the last one's.
    */
   endsReply = true
+  /** When it came; of what waited for another to be answered, not when it went out. */
   sentAtMs = 0
+
+  // Of gets that share an answer: shared-gets.ts. A leader's …
+  isLeader = false
+  isSealed = false
+  isListed = false
+  batch = 0
+  hash = 0
+  link: Outstanding | undefined
+  parked: Outstanding | undefined
+  /** … and those who follow it, the last of them known to the leader. */
+  next: Outstanding | undefined
+  last: Outstanding | undefined
+  isFollower = false
 
   /** Copies what the answer needs; the client's bytes are gone when it comes. */
   take(session: Session, reply: Reply | undefined, from: Request): void {
@@ -70,9 +84,30 @@ export class OutstandingQueue {
   }
 
   push(): Outstanding {
-    const outstanding = this.#spare.pop() ?? new Outstanding()
+    const outstanding = this.take()
     this.#queue.push(outstanding)
     return outstanding
+  }
+
+  /** For one that is not in the queue, or not yet. */
+  take(): Outstanding {
+    return this.#spare.pop() ?? new Outstanding()
+  }
+
+  append(outstanding: Outstanding): void {
+    this.#queue.push(outstanding)
+  }
+
+  /** It is of no use any more, and not in the queue. */
+  give(done: Outstanding): void {
+    done.session = undefined
+    done.reply = undefined
+    done.gathering = undefined
+    done.hit = false
+    done.next = undefined
+    done.last = undefined
+    done.isFollower = false
+    if (this.#spare.length < SPARE_MAX) this.#spare.push(done)
   }
 
   /** The one that was pushed before the last; there must be one. */
@@ -92,11 +127,7 @@ export class OutstandingQueue {
     const done = this.#queue[this.#head]!
     this.#queue[this.#head] = undefined
     this.#head += 1
-    if (this.#spare.length < SPARE_MAX) this.#spare.push(done)
-    done.session = undefined
-    done.reply = undefined
-    done.gathering = undefined
-    done.hit = false
+    this.give(done)
     if (this.#head === this.#queue.length) {
       this.#queue.length = 0
       this.#head = 0

@@ -21,10 +21,13 @@ import {
 } from './answer.ts'
 import type { Outstanding, OutstandingQueue } from './outstanding.ts'
 import type { Said } from './said.ts'
+import type { Saying } from './shared-gets.ts'
 
 export type MatchingHooks = {
   /** `isTrouble`: an error that says something of the node, not of the request. */
   onAnswer: (outstanding: Outstanding, said: Said, isTrouble: boolean) => void
+  /** The same answer is due to all who follow a leader. */
+  onShared: (leader: Outstanding, say: Saying, bytes: Uint8Array, reply: Reply) => void
   /** A whole reply of the node's has been dealt out. */
   onEnd: () => void
 }
@@ -56,18 +59,20 @@ export class ReplyMatching {
           // What comes for it from here on is swallowed.
           outstanding.session = undefined
         }
+        if (outstanding.isLeader) this.#hooks.onShared(outstanding, encodeHit, bytes, reply)
         if (!outstanding.endsReply) this.#queue.shift()
         return true
       }
       if (outstanding.endsReply) return false
-      this.#miss(outstanding)
+      this.#miss(outstanding, bytes, reply)
     }
   }
 
-  #miss(outstanding: Outstanding): void {
+  #miss(outstanding: Outstanding, bytes: Uint8Array, reply: Reply): void {
     if (outstanding.session !== undefined) {
       this.#hooks.onAnswer(outstanding, encodeMiss(outstanding), false)
     }
+    if (outstanding.isLeader) this.#hooks.onShared(outstanding, encodeMiss, bytes, reply)
     this.#queue.shift()
   }
 
@@ -75,7 +80,7 @@ export class ReplyMatching {
     let outstanding = this.#queue.first()
     if (outstanding === undefined || !fits(outstanding.asked, reply.kind)) return false
     while (!outstanding.endsReply) {
-      this.#miss(outstanding)
+      this.#miss(outstanding, bytes, reply)
       outstanding = this.#queue.first()!
     }
     if (outstanding.gathering !== undefined) {
@@ -84,6 +89,7 @@ export class ReplyMatching {
       const said = encodeEnd(outstanding, bytes, reply)
       this.#hooks.onAnswer(outstanding, said, isNodeTrouble(bytes, reply))
     }
+    if (outstanding.isLeader) this.#hooks.onShared(outstanding, encodeEnd, bytes, reply)
     this.#queue.shift()
     this.#hooks.onEnd()
     return true

@@ -7,7 +7,7 @@ import type { Stream } from '../net/transport.ts'
 import { Command, isStorage } from '../protocol/command.ts'
 import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
 import type { Request } from '../protocol/request.ts'
-import { plainGetOf, putRequestLine } from './request-text.ts'
+import { putGetLine, putRequestLine } from './request-text.ts'
 
 /** What one `get` of ours asks for, at most: memcached once had 2048 bytes for a line. */
 const JOINED_KEYS_MAX = 64
@@ -36,28 +36,39 @@ export class RequestBatches {
     return this.#unsentBytes > UNSENT_MAX
   }
 
-  /** Returns what the node is asked, which is not always what the client said. */
-  put(request: Request): Command {
+  /**
+   * Returns what the node is asked, which is not always what the client said.
+   * @param plain of a request that is no more than that, `get` or `gets`; else `unknown`
+   */
+  put(request: Request, plain: Command): Command {
     const output = this.#output
     if (output.room < LINE_ROOM) this.#batch()
-    this.hasJoined = this.#canJoin(request)
-    if (this.hasJoined) return this.#join(request)
-    const before = output.length
+    if (plain !== Command.unknown) return this.#putGet(request, plain)
+    this.hasJoined = false
+    this.#open = Command.unknown
     const asked = putRequestLine(output, request)
-    this.#open = asked === Command.get || asked === Command.gets ? asked : Command.unknown
-    this.#openKeys = 1
-    this.#openBytes = output.length - before
     if (isStorage(request.command)) this.#putValue(request)
     return asked
   }
 
-  #canJoin(request: Request): boolean {
+  #putGet(request: Request, plain: Command): Command {
+    this.hasJoined = this.#canJoin(request, plain)
+    if (this.hasJoined) return this.#join(request)
+    const output = this.#output
+    const before = output.length
+    putGetLine(output, plain, request)
+    this.#open = plain
+    this.#openKeys = 1
+    this.#openBytes = output.length - before
+    return plain
+  }
+
+  #canJoin(request: Request, plain: Command): boolean {
     return (
-      this.#open !== Command.unknown &&
+      this.#open === plain &&
       this.#output.length > 0 &&
       this.#openKeys < JOINED_KEYS_MAX &&
-      this.#openBytes + request.keySize < JOINED_BYTES_MAX &&
-      plainGetOf(request) === this.#open
+      this.#openBytes + request.keySize < JOINED_BYTES_MAX
     )
   }
 

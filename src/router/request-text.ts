@@ -39,6 +39,13 @@ export function putRequestLine(output: Output, request: Request): Command {
   return command
 }
 
+/** The line of a plain get, and its line end. */
+export function putGetLine(output: Output, command: Command, request: Request): void {
+  output.put(VERBS[command]!)
+  output.copy(request.key, request.keyAt, request.keySize)
+  textEncoder.hitTail(output)
+}
+
 /** `get` or `gets`, where that and the key is all that is asked; else `unknown`. */
 export function plainGetOf(request: Request): Command {
   const { command, encoder, key, keyAt, keySize } = request

@@ -313,6 +313,7 @@ export class RouteExecutor implements Executor {
   #onAnswer(outstanding: Outstanding, said: Said): void {
     if (isRead(outstanding.request.command)) {
       this.#count(outstanding.hit ? Counter.getHits : Counter.getMisses)
+      if (outstanding.isFollower) this.#count(Counter.getsShared)
     }
     this.#answer(outstanding.session!, outstanding.reply!, said)
   }

@@ -56,6 +56,7 @@ export function proxyRows(facts: RouterFacts, nodes: readonly NodeState[]): Row[
     ['cmd_flush', counters.sum(Counter.cmdFlush)],
     ['get_hits', counters.sum(Counter.getHits)],
     ['get_misses', counters.sum(Counter.getMisses)],
+    ['gets_shared', counters.sum(Counter.getsShared)],
     ['writes_missed', counters.sum(Counter.writesMissed)],
     ['writes_discarded', counters.sum(Counter.writesDiscarded)],
   ]

@@ -15,7 +15,7 @@
  */
 import type { HostBookHandle } from '../net/host-book.ts'
 import type { RingPlan } from '../ring/lookup.ts'
-import type { LinkLimits } from './node-connection.ts'
+import type { LinkLimits } from './node-connection-options.ts'
 import type { RouterNode, RouterOptions } from './options.ts'
 
 /** Twice what a cluster file may have: a change has the nodes before it beside those after it. */
@@ -130,8 +130,9 @@ export function changed(before: RouterOptions, next: RouterOptions): RouterOptio
 export function limitsOf(options: RouterOptions): LinkLimits {
   const { connectTimeoutMs, requestTimeoutMs, reconnectMinMs, reconnectMaxMs } = options
   const { healthSettings, outstandingPerNode, threads, connectionsPerNode } = options
+  const { coalesces } = options
   const share = Math.floor(outstandingPerNode / threads / connectionsPerNode)
   const outstandingMax = Math.max(1, share)
   const times = { connectTimeoutMs, requestTimeoutMs, reconnectMinMs, reconnectMaxMs }
-  return { ...times, healthSettings, outstandingMax }
+  return { ...times, healthSettings, outstandingMax, coalesces }
 }

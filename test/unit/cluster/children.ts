@@ -68,6 +68,7 @@ export function clusterConfig(nodes: readonly NodeConfig[], users: User[] = []):
       healthSettings: { timeoutMs: 800, failures: 3, errorPercent: 50, journalKeys: 10_000 },
       deadNode: { reads: 'miss', writes: 'error' },
       outstandingPerNode: 65_536,
+      coalesces: true,
     },
   }
 }

@@ -37,6 +37,7 @@ test('the smallest file gets every default', () => {
       healthSettings: { timeoutMs: 800, failures: 3, errorPercent: 50, journalKeys: 10_000 },
       deadNode: { reads: 'miss', writes: 'error' },
       outstandingPerNode: 65_536,
+      coalesces: true,
     },
   })
 })
@@ -58,6 +59,7 @@ router:
   timeouts: { connect: 250, request: 500 }
   reconnect: { min: 10, max: 20 }
   outstanding_per_node: 99
+  coalesce: false
   health: { timeout: 200, failures: 5, errors: 30, journal: 0 }
   dead_node: { reads: error, writes: discard }
 `)
@@ -99,6 +101,7 @@ router:
     reconnectMinMs: 10,
     reconnectMaxMs: 20,
     outstandingPerNode: 99,
+    coalesces: false,
     healthSettings: { timeoutMs: 200, failures: 5, errorPercent: 30, journalKeys: 0 },
     deadNode: { reads: 'error', writes: 'discard' },
   })

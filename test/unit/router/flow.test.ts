@@ -5,7 +5,7 @@ import { BACK_OFF_MAX_MS, CLOSE_MS, later, makeRouter, turn } from './support.ts
 
 describe('a client that does not read', () => {
   test('has few requests on their way, and is not read from', () => {
-    const router = makeRouter()
+    const router = makeRouter({ coalesces: false })
     const stream = new FakeStream(10)
     const client = router.connect(stream)
     client.deliver(Buffer.from('get a\r\n'.repeat(1000)))
@@ -32,7 +32,7 @@ describe('a client that does not read', () => {
   })
 
   test('holds up nobody else on the same connection', () => {
-    const router = makeRouter()
+    const router = makeRouter({ coalesces: false })
     const slow = router.connect(new FakeStream(1))
     slow.deliver(Buffer.from('get a\r\nget a\r\n'))
     const quick = router.connect()
@@ -251,7 +251,7 @@ describe('closing', () => {
 })
 
 test('a get as long as one may be costs no more than its keys', () => {
-  const router = makeRouter()
+  const router = makeRouter({ coalesces: false })
   const client = router.connect()
   const keys = 120_000
   client.send(`get ${'a '.repeat(keys)}\r\n`)

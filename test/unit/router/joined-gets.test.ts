@@ -10,7 +10,7 @@ function block(key: string): string {
 }
 
 test('clients of one turn share a get, each has its own answer', () => {
-  const router = makeRouter()
+  const router = makeRouter({ coalesces: false })
   const clients = ['a', 'b', 'a'].map(key => {
     const client = router.connect()
     client.send(`get ${key}\r\n`)
@@ -28,7 +28,7 @@ test('clients of one turn share a get, each has its own answer', () => {
 })
 
 test('writes keep their place between gets', () => {
-  const router = makeRouter()
+  const router = makeRouter({ coalesces: false })
   const client = router.connect()
   client.send('get a\r\nget b\r\nset a 0 0 1\r\n1\r\nget a\r\ngets a\r\ngets b\r\nget c\r\n')
   turn()
@@ -82,11 +82,11 @@ test('a value that was not asked for ends the connection; what was not answered 
   expect(client.reply).toBe(`END\r\n${block('b')}END\r\nEND\r\n`)
 })
 
-test('any keys, hits and misses, by any number of clients, split anywhere', () => {
+test.each([true, false])('any keys, by any clients, split anywhere, coalesced: %s', coalesces => {
   const asked = fc.array(fc.record({ client: fc.nat(3), key: fc.constantFrom('a', 'b', 'c', 'd') }))
   const hits = fc.subarray(['a', 'b', 'c', 'd'])
   const property = fc.property(asked, hits, fc.integer({ min: 1, max: 50 }), (gets, held, size) => {
-    const router = makeRouter()
+    const router = makeRouter({ coalesces })
     const clients = Array.from({ length: 4 }, () => router.connect())
     const expected = ['', '', '', '']
     for (const { client, key } of gets.slice(0, 30)) {
@@ -94,8 +94,10 @@ test('any keys, hits and misses, by any number of clients, split anywhere', () =
       expected[client] += `${held.includes(key) ? block(key) : ''}END\r\n`
     }
     turn()
-    router.link(0).answerGets(key => (held.includes(key) ? block(key) : ''), size)
-    turn()
+    for (let turns = 0; turns < 30; turns += 1) {
+      router.link(0).answerGets(key => (held.includes(key) ? block(key) : ''), size)
+      turn()
+    }
     expect(clients.map(client => client.reply)).toEqual(expected)
   })
   fc.assert(property, { numRuns: 150 })

@@ -192,7 +192,7 @@ describe('a get of keys on several nodes', () => {
 
 describe('binary requests', () => {
   test('a get asks for the cas, and each form is answered in its own way', () => {
-    const router = makeRouter()
+    const router = makeRouter({ coalesces: false })
     const client = router.connect()
     const forms = [Opcode.get, Opcode.getq, Opcode.getk, Opcode.getkq]
     client.send(forms.map(opcode => request(opcode, { key: 'a', opaque: opcode })).join(''))

@@ -25,6 +25,7 @@ const options: RouterOptions = {
   healthSettings: healthDefaults,
   deadNode: deadNodeDefaults,
   outstandingPerNode: 1,
+  coalesces: true,
   stateDir: undefined,
   nodesAreEmpty: false,
   itemSizeMax: 1,

@@ -165,6 +165,7 @@ export type TestRouterOptions = {
   stagingBytes?: number
   healthSettings?: Partial<HealthSettings>
   outstandingMax?: number
+  coalesces?: boolean
   deadNode?: Partial<DeadNode>
   waitsForMark?: boolean
 }
@@ -239,6 +240,7 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
       reconnectMaxMs: BACK_OFF_MAX_MS,
       healthSettings: { ...healthDefaults, timeoutMs: SILENCE_MS, ...given.healthSettings },
       outstandingMax: given.outstandingMax ?? 65_536,
+      coalesces: given.coalesces ?? true,
     },
     itemSizeMax: MIB,
     nowMs: () => Date.now(),
