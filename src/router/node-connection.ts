@@ -65,20 +65,19 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
     this.#options = options
     this.#reply = new Reply(options.valueSizeMax)
     this.#backOffMs = options.limits.reconnectMinMs
-    this.#matching = new ReplyMatching(this.#queue, {
-      onAnswer: (outstanding, said, isTrouble) => {
-        options.onAnswer(outstanding, said)
-        this.#window.count(isTrouble)
-      },
-      onShared: (leader, say, bytes, reply) => this.#shared.tell(leader, say, bytes, reply),
-      onEnd: () => options.health.answered(options.index),
-    })
     this.#shared = new SharedGets(this.#queue, {
       send: outstanding => {
         this.#queue.append(outstanding)
         this.#put(outstanding, outstanding.request, outstanding.asked)
       },
       onAnswer: options.onAnswer,
+    })
+    this.#matching = new ReplyMatching(this.#queue, this.#shared, {
+      onAnswer: (outstanding, said, isTrouble) => {
+        options.onAnswer(outstanding, said)
+        this.#window.count(isTrouble)
+      },
+      onEnd: () => options.health.answered(options.index),
     })
     this.#life = options.health.life(options.index)
     this.#waits = !options.health.isDecided(options.index)

@@ -33,7 +33,6 @@ export class Outstanding {
 
   // Of gets that share an answer: shared-gets.ts. A leader's …
   isLeader = false
-  isSealed = false
   isListed = false
   batch = 0
   hash = 0
@@ -104,9 +103,6 @@ export class OutstandingQueue {
     done.reply = undefined
     done.gathering = undefined
     done.hit = false
-    done.next = undefined
-    done.last = undefined
-    done.isFollower = false
     if (this.#spare.length < SPARE_MAX) this.#spare.push(done)
   }
 

@@ -21,23 +21,23 @@ import {
 } from './answer.ts'
 import type { Outstanding, OutstandingQueue } from './outstanding.ts'
 import type { Said } from './said.ts'
-import type { Saying } from './shared-gets.ts'
+import type { SharedGets } from './shared-gets.ts'
 
 export type MatchingHooks = {
   /** `isTrouble`: an error that says something of the node, not of the request. */
   onAnswer: (outstanding: Outstanding, said: Said, isTrouble: boolean) => void
-  /** The same answer is due to all who follow a leader. */
-  onShared: (leader: Outstanding, say: Saying, bytes: Uint8Array, reply: Reply) => void
   /** A whole reply of the node's has been dealt out. */
   onEnd: () => void
 }
 
 export class ReplyMatching {
   readonly #queue: OutstandingQueue
+  readonly #shared: SharedGets
   readonly #hooks: MatchingHooks
 
-  constructor(queue: OutstandingQueue, hooks: MatchingHooks) {
+  constructor(queue: OutstandingQueue, shared: SharedGets, hooks: MatchingHooks) {
     this.#queue = queue
+    this.#shared = shared
     this.#hooks = hooks
   }
 
@@ -59,7 +59,7 @@ export class ReplyMatching {
           // What comes for it from here on is swallowed.
           outstanding.session = undefined
         }
-        if (outstanding.isLeader) this.#hooks.onShared(outstanding, encodeHit, bytes, reply)
+        if (outstanding.isLeader) this.#shared.tell(outstanding, encodeHit, bytes, reply)
         if (!outstanding.endsReply) this.#queue.shift()
         return true
       }
@@ -72,7 +72,7 @@ export class ReplyMatching {
     if (outstanding.session !== undefined) {
       this.#hooks.onAnswer(outstanding, encodeMiss(outstanding), false)
     }
-    if (outstanding.isLeader) this.#hooks.onShared(outstanding, encodeMiss, bytes, reply)
+    if (outstanding.isLeader) this.#shared.tell(outstanding, encodeMiss, bytes, reply)
     this.#queue.shift()
   }
 
@@ -89,7 +89,7 @@ export class ReplyMatching {
       const said = encodeEnd(outstanding, bytes, reply)
       this.#hooks.onAnswer(outstanding, said, isNodeTrouble(bytes, reply))
     }
-    if (outstanding.isLeader) this.#hooks.onShared(outstanding, encodeEnd, bytes, reply)
+    if (outstanding.isLeader) this.#shared.tell(outstanding, encodeEnd, bytes, reply)
     this.#queue.shift()
     this.#hooks.onEnd()
     return true

@@ -23,6 +23,8 @@ import type { Said } from './said.ts'
 const BUCKETS = 512
 /** Of leaders; one more has no followers. Clients may choose keys that meet in a bucket. */
 const CHAIN_MAX = 16
+/** The batch of a leader whom nobody may follow, whether it has left or not. */
+const SEALED = 0
 /** What one answer may come to for all its followers; others of them ask again. */
 export const SHARED_BYTES_MAX = 4 * 1024 * 1024
 
@@ -39,12 +41,12 @@ export class SharedGets {
   readonly #queue: OutstandingQueue
   readonly #hooks: SharedGetsHooks
   readonly #chains: (Outstanding | undefined)[] = Array.from({ length: BUCKETS })
-  readonly #sizes = new Uint8Array(BUCKETS)
   #leaders = 0
   /** Of what is in the connection's output now. */
   #batch = 1
-  /** Of the request that was last looked at. */
+  /** Of the request that was last looked at, and how many leaders its chain had before it. */
   #hash = 0
+  #passed = 0
   /** Gets that wait outside of the queue. */
   #waiting = 0
 
@@ -81,15 +83,15 @@ export class SharedGets {
       if (plain === Command.gets) parked.asked = plain
       return this.#follow(parked)
     }
-    const isOpen = leader.batch === this.#batch && !leader.isSealed
     const suffices = leader.asked === plain || leader.asked === Command.gets
-    return isOpen && suffices ? this.#follow(leader) : this.#park(leader, plain)
+    return leader.batch === this.#batch && suffices
+      ? this.#follow(leader)
+      : this.#park(leader, plain)
   }
 
   /** The plain get that was looked at last goes out: others may follow. */
   lead(outstanding: Outstanding): void {
-    outstanding.hash = this.#hash
-    this.#add(outstanding)
+    this.#add(outstanding, this.#hash, this.#passed)
   }
 
   /** What was in the output has left. */
@@ -100,10 +102,15 @@ export class SharedGets {
   /** The node has answered a leader. */
   tell(leader: Outstanding, say: Saying, bytes: Uint8Array, reply: Reply): void {
     this.#remove(leader)
+    if (leader.next !== undefined) this.#tellAll(leader, say, bytes, reply)
+    if (leader.parked !== undefined) this.#sendParked(leader)
+  }
+
+  #tellAll(leader: Outstanding, say: Saying, bytes: Uint8Array, reply: Reply): void {
     let total = 0
     let one = leader.next
     leader.next = undefined
-    while (one !== undefined && (total < SHARED_BYTES_MAX || leader.isSealed)) {
+    while (one !== undefined && (total < SHARED_BYTES_MAX || leader.batch === SEALED)) {
       const { next } = one
       if (one.session !== undefined) {
         one.asked = leader.asked
@@ -116,7 +123,6 @@ export class SharedGets {
       one = next
     }
     if (one !== undefined) this.#askAgain(leader, one)
-    this.#sendParked(leader)
   }
 
   /** Tells of those with a leader that have been waiting since `atMs` or longer. */
@@ -190,14 +196,17 @@ export class SharedGets {
 
   #release(one: Outstanding): void {
     this.#waiting -= 1
+    one.next = undefined
+    one.last = undefined
+    one.isFollower = false
     this.#queue.give(one)
   }
 
   /** Nobody joins what is there of a key. */
   #seal(leader: Outstanding): void {
     const sent = this.#sendParked(leader)
-    leader.isSealed = true
-    if (sent !== undefined) sent.isSealed = true
+    leader.batch = SEALED
+    if (sent !== undefined) sent.batch = SEALED
   }
 
   #sealAll(): void {
@@ -227,55 +236,61 @@ export class SharedGets {
     first.hash = hash
     first.last = last
     this.#hooks.send(first)
-    this.#add(first)
+    this.#add(first, hash, this.#lengthOf(hash))
     return first
   }
 
   /** The newest leader of a key. */
   #find({ key, keyAt, keySize }: Request): Outstanding | undefined {
     const hash = this.#hash
+    this.#passed = 0
     let one = this.#chains[hash & (BUCKETS - 1)]
     for (; one !== undefined; one = one.link) {
+      this.#passed += 1
       if (one.hash !== hash || one.request.keySize !== keySize) continue
       if (equalBytes(key, keyAt, one.request.key, 0, keySize)) return one
     }
     return undefined
   }
 
-  #add(leader: Outstanding): void {
-    const bucket = leader.hash & (BUCKETS - 1)
-    leader.isLeader = true
-    leader.isSealed = false
-    leader.batch = this.#batch
-    leader.isListed = this.#sizes[bucket]! < CHAIN_MAX
+  #lengthOf(hash: number): number {
+    let length = 0
+    let one = this.#chains[hash & (BUCKETS - 1)]
+    for (; one !== undefined; one = one.link) length += 1
+    return length
+  }
+
+  /** @param length of its chain */
+  #add(leader: Outstanding, hash: number, length: number): void {
     this.#leaders += 1
+    leader.isLeader = true
+    leader.batch = this.#batch
+    leader.hash = hash
+    leader.isListed = length < CHAIN_MAX
     if (!leader.isListed) return
+    const bucket = hash & (BUCKETS - 1)
     leader.link = this.#chains[bucket]
     this.#chains[bucket] = leader
-    this.#sizes[bucket] = this.#sizes[bucket]! + 1
   }
 
   #remove(leader: Outstanding): void {
-    leader.isLeader = false
     this.#leaders -= 1
+    leader.isLeader = false
     if (!leader.isListed) return
     const bucket = leader.hash & (BUCKETS - 1)
-    this.#sizes[bucket] = this.#sizes[bucket]! - 1
     let one = this.#chains[bucket]!
     if (one === leader) {
       this.#chains[bucket] = leader.link
-    } else {
-      while (one.link !== leader) one = one.link!
-      one.link = leader.link
+      return
     }
-    leader.link = undefined
-    leader.isListed = false
+    while (one.link !== leader) one = one.link!
+    one.link = leader.link
   }
 }
 
 const SEED = Math.trunc(Math.random() * 2 ** 32)
 
-/** Four bytes at a time; what it misses is found by comparing. */
+/** Four bytes at a time; chains are short enough for what it confuses. */
 function hashOf(bytes: Uint8Array, at: number, size: number): number {
   let hash = SEED ^ size
   let i = at
@@ -283,8 +298,8 @@ function hashOf(bytes: Uint8Array, at: number, size: number): number {
   for (; i + 4 <= end; i += 4) {
     const word = bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)
     hash = Math.imul(hash ^ word, 0x9e3779b1)
-    hash ^= hash >>> 15
   }
   for (; i < end; i += 1) hash = Math.imul(hash ^ bytes[i]!, 0x9e3779b1)
-  return hash ^ (hash >>> 16)
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b)
+  return hash ^ (hash >>> 13)
 }
