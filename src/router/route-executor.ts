@@ -30,6 +30,7 @@ import {
 } from './answer.ts'
 import { type Discovery, isReserved } from './discovery.ts'
 import { Gathering } from './gathering.ts'
+import type { HotKeys } from './hot-keys.ts'
 import { NodeLinks, type NodeLinksOptions } from './node-links.ts'
 import { Outstanding } from './outstanding.ts'
 import { kept, type Said } from './said.ts'
@@ -52,6 +53,7 @@ export type RouteExecutorOptions = NodeLinksOptions & {
   ring: Ring
   counts: Float64Array
   discovery: Discovery
+  hotKeys: HotKeys
   /** The rest of the thread goes by it, too. */
   onTaken: (topology: Topology) => void
   stats: OwnStats
@@ -256,6 +258,7 @@ export class RouteExecutor implements Executor {
       request.encoder.status(session.output, request, Status.badKey)
       return false
     }
+    this.#options.hotKeys.see(request)
     const node = this.#nodeOf(request)
     const connection = this.#links.of(node, session)
     if (isRead(request.command) && this.#refusesReads(node)) {

@@ -25,6 +25,7 @@ import { Session } from '../session/session.ts'
 import { LOOK, NodeHealth } from './health.ts'
 import type { RouterOptions } from './options.ts'
 import { Discovery } from './discovery.ts'
+import { HotKeys, hotKeyRows } from './hot-keys.ts'
 import { RouteExecutor } from './route-executor.ts'
 import { proxyRows, routerRows } from './stats.ts'
 import { type Go, limitsOf, type Topology } from './topology.ts'
@@ -42,6 +43,8 @@ export type RouterExtras = {
   nodeTls: OutboundTls | undefined
   /** Of the nodes (health.ts). */
   health: SharedArrayBuffer
+  /** What hot-keys.ts shares. */
+  hotKeys: SharedArrayBuffer
   routerId: string
   clockEpochMs: number
   startedAt: number
@@ -78,6 +81,9 @@ export default async function runRouterThread(task: DataTask & RouterExtras): Pr
   }
   const hosts = new HostBook(topology.hosts)
   const discovery = new Discovery(options.configVersion, nodes, host => hosts.addressOf(host))
+  const nowMs = () => clock.milliseconds()
+  const seed = Math.trunc(Math.random() * 2 ** 32)
+  const hotKeys = new HotKeys(task.hotKeys, index, nowMs, seed)
   const executor = new RouteExecutor({
     ...options,
     nodes,
@@ -86,11 +92,13 @@ export default async function runRouterThread(task: DataTask & RouterExtras): Pr
     transport,
     hosts,
     discovery,
-    nowMs: () => clock.milliseconds(),
+    nowMs,
+    hotKeys,
     counts,
     stats: {
       rows: nodes => routerRows(facts, nodes),
       proxy: nodes => proxyRows(facts, nodes),
+      hotKeys: () => hotKeyRows(hotKeys.top()),
       reset: () => counters.reset(),
     },
     health: new NodeHealth(task.health),

@@ -18,6 +18,7 @@ import {
 } from '../../../src/router/health.ts'
 import type { RouterNode } from '../../../src/router/options.ts'
 import { Discovery } from '../../../src/router/discovery.ts'
+import { HotKeys, hotKeyRows } from '../../../src/router/hot-keys.ts'
 import { RouteExecutor } from '../../../src/router/route-executor.ts'
 import type { NodeState, Row } from '../../../src/router/stats.ts'
 import type { TopologyMessage } from '../../../src/router/topology.ts'
@@ -226,6 +227,7 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
     health.decide(node)
   }
   const discovery = new Discovery(7, nodes, () => '127.0.0.1')
+  const hotKeys = new HotKeys(HotKeys.memory(1), 0, () => Date.now(), 1)
   const executor = new RouteExecutor({
     ring,
     nodes,
@@ -246,7 +248,13 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
     nowMs: () => Date.now(),
     counts: counters.ofThread(0),
     discovery,
-    stats: { rows: rowsOf, proxy: states => [...rowsOf(states), ['proxy', 1]], reset: () => {} },
+    hotKeys,
+    stats: {
+      rows: rowsOf,
+      proxy: states => [...rowsOf(states), ['proxy', 1]],
+      hotKeys: () => hotKeyRows(hotKeys.top()),
+      reset: () => {},
+    },
     health,
     deadNode: { ...deadNodeDefaults, ...given.deadNode },
     onTaken: () => {},
