@@ -165,6 +165,7 @@ function servicesOf(
   events: Events,
 ): Omit<SessionServices, 'output' | 'authenticator' | 'nextTurn' | 'later' | 'onClosed'> {
   return {
+    received: 0,
     beginTurn: () => {},
     nowMs: () => performance.now(),
     counters: sessionCounters(counts, peer => events.emit(EventKind.authFailed, index, peer)),

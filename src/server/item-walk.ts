@@ -30,12 +30,12 @@ type Facts = {
 const BUCKETS_PER_PIECE = 32
 /** A URI-encoded key of 250 bytes and what is said of it. */
 const LINE_BYTES_MAX = 1024
-const PIECE_BYTES_MAX = 12 * 1024
+const PIECE_BYTES_MAX = 4 * 1024
 /** memcached stops a cachedump at this size. */
 const CACHEDUMP_BYTES_MAX = 2 * 1024 * 1024
 const SIZE_UNIT = 32
 /** Items that are only counted, before others get their turn. */
-const SEEN_PER_PIECE = 128
+const SEEN_PER_PIECE = 32
 
 /** Living items, some buckets at a time: undefined where others should get their turn. */
 class ItemWalk {

@@ -220,6 +220,7 @@ function servicesOf(
   'beginTurn' | 'nowMs' | 'output' | 'authenticator' | 'nextTurn' | 'later' | 'onClosed'
 > {
   return {
+    received: 0,
     counters: sessionCounters(counts, peer => events.emit(EventKind.authFailed, index, peer)),
     protocols: protocolsOf(options),
     requestsPerTurn: options.requestsPerEvent,

@@ -6,8 +6,10 @@ import { REPLY_ROOM } from '../protocol/output.ts'
 import type { ReplyProducer, ValueSource } from './executor.ts'
 import type { Session } from './session.ts'
 
-/** Pieces of a reply of unknown length that are made before others get their turn. */
-const PIECES_PER_TURN = 4
+/** How long a reply of unknown length is being made before others get their turn. */
+const SLICE_MS = 0.2
+/** After others were heard of: for so long it is made now and then only, at most a sixth of time. */
+const OTHERS_MS = 50
 
 export class ReplyStream {
   readonly #session: Session
@@ -15,7 +17,11 @@ export class ReplyStream {
   #sourceAt = 0
   #afterSource: (() => void) | undefined
   #producer: ReplyProducer | undefined
-  #isProducingLater = false
+  /** Others have their turn; it is over even if the peer takes more meanwhile. */
+  #isPausing = false
+  /** What was received on this thread when others were looked for last, and when there were some. */
+  #received = 0
+  #othersAtMs = 0
 
   constructor(session: Session) {
     this.#session = session
@@ -35,6 +41,7 @@ export class ReplyStream {
 
   sendReply(producer: ReplyProducer): void {
     this.#producer = producer
+    this.#received = this.#session.services.received
     this.#produce()
   }
 
@@ -42,7 +49,8 @@ export class ReplyStream {
   goOn(): void {
     const session = this.#session
     if (this.#source !== undefined && !session.isBehind) this.#pump()
-    if (this.#producer !== undefined && !session.isBehind) this.#produce()
+    const mayProduce = !session.isBehind && !this.#isPausing
+    if (this.#producer !== undefined && mayProduce) this.#produce()
   }
 
   /** Of an answer of unknown length nothing more comes. */
@@ -82,22 +90,33 @@ export class ReplyStream {
   /** A slice of a reply, so that other connections are not kept waiting; then the next, later. */
   #produce(): void {
     const session = this.#session
-    const { output } = session
-    for (let pieces = 0; pieces < PIECES_PER_TURN; pieces += 1) {
-      if (output.room < REPLY_ROOM && !session.flush()) return
+    const { output, services } = session
+    const startedAtMs = performance.now()
+    do {
+      if (output.room < REPLY_ROOM && !session.flush()) break
       if (!this.#producer!.produce(output)) {
         this.#producer = undefined
         session.flush()
         return
       }
-    }
-    if (!session.flush() || this.#isProducingLater) return
-    this.#isProducingLater = true
-    session.services.later(() => {
-      this.#isProducingLater = false
+    } while (performance.now() - startedAtMs < SLICE_MS)
+    session.flush()
+    this.#isPausing = true
+    const goOn = (): void => {
+      this.#isPausing = false
       if (this.#producer === undefined || session.isClosed) return
-      session.services.beginTurn()
+      services.beginTurn()
       session.resume()
-    })
+    }
+    if (this.#hasOthers(startedAtMs)) services.later(goOn)
+    else services.nextTurn(goOn)
+  }
+
+  /** Whether somebody else has sent something lately (this session is not read meanwhile). */
+  #hasOthers(nowMs: number): boolean {
+    const { received } = this.#session.services
+    if (received !== this.#received) this.#othersAtMs = nowMs
+    this.#received = received
+    return nowMs - this.#othersAtMs < OTHERS_MS
   }
 }

@@ -14,6 +14,8 @@ export type SessionCounters = {
 }
 
 export type SessionServices = {
+  /** How often something was received, by any session. */
+  received: number
   /** Before anything is done with what has just been received: reads the clock. */
   beginTurn(): void
   nowMs(): number

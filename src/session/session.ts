@@ -64,9 +64,11 @@ export class Session implements StreamHandler {
   }
 
   onData(bytes: Uint8Array, at: number, length: number): void {
-    this.services.beginTurn()
-    this.services.counters.bytesRead(length)
-    this.services.heard?.(this.stream.fd)
+    const { services } = this
+    services.beginTurn()
+    services.received += 1
+    services.counters.bytesRead(length)
+    services.heard?.(this.stream.fd)
     if (this.#closing || this.#listening) return
     if (this.#held.isEmpty) {
       this.#run(bytes, at, at + length)

@@ -4,7 +4,7 @@ import type { Output } from '../protocol/output.ts'
 import type { ReplyProducer, StatAnswer } from './executor.ts'
 
 /** Rows looked at before others get their turn: those that say nothing yet cost time too. */
-const ROWS_PER_PIECE = 64
+const ROWS_PER_PIECE = 32
 /** A key, its prefix or an address, and what stands behind it. */
 const ROW_BYTES_MAX = 1024
 const PIECE_BYTES_MAX = 16 * 1024

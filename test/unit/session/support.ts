@@ -206,6 +206,7 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
   const authenticator = options.accounts && new DirectAuthenticator(options.accounts)
   const readBuffers = readBufferCounters(counters.ofThread(0), { count: 0, bytes: 0 })
   const services: SessionServices = {
+    received: 0,
     beginTurn: () => store.tick(now),
     nowMs: () => now * 1000,
     requestsPerTurn: options.requestsPerEvent,
