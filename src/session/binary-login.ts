@@ -3,6 +3,7 @@
  * Before login only these and VERSION are allowed.
  *
  *   AUTH PLAIN ──▶ verdict                              AUTH SCRAM ──▶ challenge ──STEP──▶ verdict
+ *   AUTH PLAIN with nothing ──▶ go on ──STEP──▶ verdict
  *
  * SCRAM's last word to the client comes with the success. A new AUTH ends the login before it.
  */
@@ -32,7 +33,7 @@ const MECHANISM_MAX = 32
 /** Two names and a password, and room to spare. */
 const PAYLOAD_MAX = 4096
 
-/** A SCRAM login after its challenge. */
+/** A SCRAM login after its challenge; one by PLAIN that has begun with nothing. */
 type Exchange = { mechanism: number; clientFirst: Uint8Array; serverFirst: Uint8Array }
 
 export class BinaryLogin {
@@ -61,14 +62,20 @@ export class BinaryLogin {
     bodySize: number,
   ): number {
     const { output, login } = this.#session
-    if (keySize > MECHANISM_MAX || bodySize > PAYLOAD_MAX) {
+    const isList = request.opcode === Opcode.saslListMechs
+    const isMalformed = isList ? bodySize > 0 : keySize === 0
+    if (isMalformed || bodySize > PAYLOAD_MAX) {
       putBinary(output, request, BinaryStatus.invalid)
       this.#session.close()
       return -1
     }
     const bodyAt = at + BINARY_HEADER_BYTES
     if (bodyAt + bodySize > end) return -1
-    if (request.opcode === Opcode.saslListMechs) {
+    if (keySize > MECHANISM_MAX) {
+      putBinary(output, request, BinaryStatus.invalid)
+      return bodyAt + bodySize
+    }
+    if (isList) {
       const offered = MECHANISMS.filter(([, mechanism]) => (login.mechanisms & mechanism) !== 0)
       putBinary(output, request, BinaryStatus.ok, latin1(offered.map(([name]) => name).join(' ')))
       return bodyAt + bodySize
@@ -78,10 +85,15 @@ export class BinaryLogin {
     const payload = bytes.slice(bodyAt + keySize, bodyAt + bodySize)
     const exchange = this.#exchange
     this.#exchange = undefined
-    const attempt =
-      request.opcode === Opcode.saslAuth
-        ? firstAttempt(mechanism, payload)
-        : finalAttempt(exchange, mechanism, payload)
+    const isFirst = request.opcode === Opcode.saslAuth
+    if (isFirst && mechanism === Mechanism.plain && payload.length === 0) {
+      this.#exchange = { mechanism, clientFirst: payload, serverFirst: payload }
+      putBinary(output, request, BinaryStatus.authContinue, payload)
+      return bodyAt + bodySize
+    }
+    const attempt = isFirst
+      ? firstAttempt(mechanism, payload)
+      : finalAttempt(exchange, mechanism, payload)
     login.attempt(attempt, verdict => this.#answer(request, attempt, verdict))
     return bodyAt + bodySize
   }
@@ -124,14 +136,15 @@ function firstAttempt(mechanism: number, payload: Uint8Array): Attempt {
   return { kind: AttemptKind.scramFirst, mechanism, parts: [payload] }
 }
 
-/** PLAIN is over in one step: a STEP has nothing to go on then. */
+/** PLAIN that has said all at once is over: a STEP has nothing to go on then. */
 function finalAttempt(
   exchange: Exchange | undefined,
   mechanism: number,
   payload: Uint8Array,
 ): Attempt {
-  const isLost = exchange === undefined || exchange.mechanism !== mechanism
-  if (isLost || payload.length > SCRAM_MESSAGE_MAX) return HOPELESS
+  if (exchange?.mechanism !== mechanism) return HOPELESS
+  if (mechanism === Mechanism.plain) return firstAttempt(mechanism, payload)
+  if (payload.length > SCRAM_MESSAGE_MAX) return HOPELESS
   const parts = [exchange.clientFirst, exchange.serverFirst, payload]
   return { kind: AttemptKind.scramFinal, mechanism, parts }
 }

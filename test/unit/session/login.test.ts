@@ -121,6 +121,8 @@ describe('ASCII login', () => {
   })
 })
 
+const step = (value: string, key = 'PLAIN'): string => request(Opcode.saslStep, { key, value })
+
 describe('SASL login', () => {
   const options = { accounts, sasl: true }
 
@@ -151,7 +153,6 @@ describe('SASL login', () => {
     ['acting for somebody else', plain('bob', 'secret', 'eve'), Opcode.saslAuth],
     ['an empty name', plain('', 'secret'), Opcode.saslAuth],
     ['an empty password', plain('bob', ''), Opcode.saslAuth],
-    ['no payload', request(Opcode.saslAuth, { key: 'PLAIN' }), Opcode.saslAuth],
     [
       'one NUL only',
       request(Opcode.saslAuth, { key: 'PLAIN', value: '\0bob secret' }),
@@ -201,14 +202,60 @@ describe('SASL login', () => {
     expect(client.stream.ended).toBe(true)
   })
 
-  test('a mechanism name over 32 bytes, or a payload without bounds, closes', () => {
-    for (const fields of [{ key: 'P'.repeat(33) }, { key: 'PLAIN', value: 'x'.repeat(5_000) }]) {
-      const client = makeNode(options).connect()
-      client.send(request(Opcode.saslAuth, fields))
-      expect(client.reply).toBe(error(Opcode.saslAuth, BinaryStatus.invalid, 'Invalid arguments'))
-      expect(client.stream.ended).toBe(true)
+  const begun = reply(Opcode.saslAuth, BinaryStatus.authContinue)
+  test('PLAIN may begin with nothing, and say all with a STEP, once', () => {
+    const node = makeNode(options)
+    const client = node.connect()
+    const begin = request(Opcode.saslAuth, { key: 'PLAIN' })
+    const failure = error(Opcode.saslStep, BinaryStatus.authError, 'Auth failure.')
+    const right = '\0bob\0secret'
+    expect(client.ask(begin + begin)).toBe(begun + begun)
+    expect(node.counters.sum(Counter.authCmds)).toBe(0)
+    for (const wrong of [step('\0bob\0wrong'), step(''), step(right, 'CRAM-MD5')]) {
+      expect(client.ask(begin + wrong + step(right))).toBe(begun + failure + failure)
     }
+    expect(client.session.login.user).toBeUndefined()
+    const success = reply(Opcode.saslStep, 0, { value: 'Authenticated' })
+    expect(client.ask(begin + step(right))).toBe(begun + success)
+    expect(client.session.login.user).toBe('bob')
+    expect(node.counters.sum(Counter.authErrors)).toBe(6)
+    expect(node.counters.sum(Counter.authCmds)).toBe(7)
+  })
+
+  test('that PLAIN has begun with nothing opens nothing', () => {
     const client = makeNode(options).connect()
+    const get = error(Opcode.get, BinaryStatus.authError, 'Auth failure.')
+    const begin = request(Opcode.saslAuth, { key: 'PLAIN' })
+    expect(client.ask(begin + request(Opcode.get, { key: 'a' }))).toBe(begun + get)
+    expect(client.stream.ended).toBe(true)
+  })
+
+  const malformed: readonly [string, string, number][] = [
+    ['without bounds', request(Opcode.saslAuth, { key: 'PLAIN', value: 'x'.repeat(5_000) }), 0x21],
+    ['without a mechanism', request(Opcode.saslAuth, { value: '\0bob\0secret' }), 0x21],
+    ['a step without a mechanism', request(Opcode.saslStep, { value: 'x' }), 0x22],
+    ['a list with a key', request(Opcode.saslListMechs, { key: 'x' }), 0x20],
+    ['a list with a value', request(Opcode.saslListMechs, { value: 'x' }), 0x20],
+  ]
+  test.each(malformed)('%s it closes', (_, bytes, opcode) => {
+    const client = makeNode(options).connect()
+    client.send(bytes + request(Opcode.version))
+    expect(client.reply).toBe(error(opcode, BinaryStatus.invalid, 'Invalid arguments'))
+    expect(client.stream.ended).toBe(true)
+  })
+
+  test('a mechanism name over 32 bytes is no attempt, and what stands behind it is read', () => {
+    const node = makeNode(options)
+    const client = node.connect()
+    const version = reply(Opcode.version, 0, { value: '1.6.45' })
+    for (const opcode of [Opcode.saslAuth, Opcode.saslStep]) {
+      for (const value of ['', 'x', 'x'.repeat(4_000)]) {
+        client.send(request(opcode, { key: 'P'.repeat(33), value }) + request(Opcode.version))
+        const refusal = error(opcode, BinaryStatus.invalid, 'Invalid arguments')
+        expect(client.reply).toBe(refusal + version)
+      }
+    }
+    expect(node.counters.sum(Counter.authCmds)).toBe(0)
     expect(client.ask(request(Opcode.saslAuth, { key: 'P'.repeat(32) }))).toBe(
       error(Opcode.saslAuth, BinaryStatus.authError, 'Auth failure.'),
     )
