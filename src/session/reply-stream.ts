@@ -8,7 +8,7 @@ import type { Session } from './session.ts'
 
 /** How long a reply of unknown length is being made before others get their turn. */
 const SLICE_MS = 0.2
-/** After others were heard of: for so long it is made now and then only, at most a sixth of time. */
+/** After others were heard of: for so long it is made now and then, at most a sixth of the time. */
 const OTHERS_MS = 50
 
 export class ReplyStream {
@@ -19,7 +19,7 @@ export class ReplyStream {
   #producer: ReplyProducer | undefined
   /** Others have their turn; it is over even if the peer takes more meanwhile. */
   #isPausing = false
-  /** What was received on this thread when others were looked for last, and when there were some. */
+  /** What had been received when others were looked for last, and when there were some. */
   #received = 0
   #othersAtMs = 0
 
