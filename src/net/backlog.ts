@@ -1,5 +1,5 @@
 /** Bytes that a peer has not taken yet: copies, in the order they were written. */
-import { copyBytes, copyOf } from '../base/bytes.ts'
+import { copyBytes, copyOf, freeBytes } from '../base/bytes.ts'
 
 export class Backlog {
   readonly #pieces: Uint8Array[] = []
@@ -34,7 +34,14 @@ export class Backlog {
     this.#size -= length
     this.#firstAt += length
     while (this.#pieces.length > 0 && this.#firstAt >= this.#pieces[0]!.length) {
-      this.#firstAt -= this.#pieces.shift()!.length
+      const piece = this.#pieces.shift()!
+      this.#firstAt -= piece.length
+      freeBytes(piece)
     }
+  }
+
+  /** Nobody wants it any more. */
+  clear(): void {
+    this.drop(this.#size)
   }
 }

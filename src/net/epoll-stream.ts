@@ -192,6 +192,7 @@ export class EpollStream implements LoopStream {
   closed(): void {
     this.isClosed = true
     this.#cancelTimeout?.()
+    this.#backlog?.clear()
     this.#backlog = undefined
     this.handler?.onClose(this.error)
   }

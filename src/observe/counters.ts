@@ -48,6 +48,7 @@ export const Counter = {
   readBufBytesFree: 39,
   readBufOom: 40,
   getsShared: 41,
+  repliesDropped: 42,
 } as const
 export type Counter = (typeof Counter)[keyof typeof Counter]
 

@@ -15,6 +15,7 @@
  * one was lost; otherwise they fail at once. A write that is lost ends the node's life.
  */
 import type { Credential } from '../auth/account.ts'
+import { freeBytes } from '../base/bytes.ts'
 import { Command } from '../protocol/command.ts'
 import type { Request } from '../protocol/request.ts'
 import { NEED_MORE, readReply, Reply, ReplyKind } from '../protocol/text-reply.ts'
@@ -32,7 +33,13 @@ import { plainGetOf } from './request-text.ts'
 import { SharedGets } from './shared-gets.ts'
 
 /** Replies are no larger than the node's items, and there is one of them at a time. */
-const heldReplies = { take: (size: number) => new Uint8Array(size), give: (): void => {} }
+const heldReplies = { take: (size: number) => new Uint8Array(size), give: freeBytes }
+
+/**
+ * Whoever has waited while the node sent more than this waited for what others had asked for: the
+ * node is at work.
+ */
+const AT_WORK_BYTES = 1024 * 1024
 
 type State = 'shut' | 'connecting' | 'greeting' | 'up' | 'down' | 'closed'
 
@@ -59,6 +66,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
   /** Something has come, or was taken, since timeouts were last checked. */
   #isMoving = false
   #movedAtMs = 0
+  #receivedBytes = 0
   readonly #window = new AnswerWindow()
 
   constructor(options: NodeConnectionOptions) {
@@ -129,6 +137,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
       if (shareable !== Command.unknown) this.#shared.lead(outstanding)
     }
     outstanding.sentAtMs = nowMs()
+    outstanding.sentAtByte = this.#receivedBytes
     return outstanding
   }
 
@@ -166,7 +175,8 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
       // What waited for another has been there longer than what went out before it.
       if (now - outstanding.sentAtMs < requestTimeoutMs) continue
       if (outstanding.session === undefined) continue
-      this.#window.count(true)
+      const receivedBytes = this.#receivedBytes - outstanding.sentAtByte
+      if (receivedBytes < AT_WORK_BYTES) this.#window.count(true)
       onLate(outstanding)
       // Its place in the queue stays: the late reply is swallowed.
       outstanding.session = undefined
@@ -238,6 +248,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
 
   onData(bytes: Uint8Array, at: number, length: number): void {
     this.#isMoving = true
+    this.#receivedBytes += length
     if (this.#held.isEmpty) {
       this.#read(bytes, at, at + length)
     } else {

@@ -30,6 +30,8 @@ export class Outstanding {
   endsReply = true
   /** When it came; of what waited for another to be answered, not when it went out. */
   sentAtMs = 0
+  /** How many bytes the connection had brought by then. */
+  sentAtByte = 0
 
   // Of gets that share an answer: shared-gets.ts. A leader's …
   isLeader = false

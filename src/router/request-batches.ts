@@ -2,7 +2,7 @@
  * Requests on their way out to a node: all of one turn leave in one write. What the node does not
  * take waits here, up to a limit.
  */
-import { copyOf, latin1 } from '../base/bytes.ts'
+import { copyOf, freeBytes, latin1 } from '../base/bytes.ts'
 import type { Stream } from '../net/transport.ts'
 import { Command, isStorage } from '../protocol/command.ts'
 import { OUTPUT_BYTES, Output } from '../protocol/output.ts'
@@ -99,6 +99,7 @@ export class RequestBatches {
       const bytes = this.#unsent.shift()!
       this.#unsentBytes -= bytes.length
       this.#isBehind = !stream.write(bytes, 0, bytes.length)
+      freeBytes(bytes)
     }
   }
 
@@ -109,6 +110,7 @@ export class RequestBatches {
 
   clear(): void {
     this.#output.clear()
+    for (const bytes of this.#unsent) freeBytes(bytes)
     this.#unsent = []
     this.#unsentBytes = 0
     this.#isBehind = false

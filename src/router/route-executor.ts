@@ -30,7 +30,6 @@ import {
 } from './answer.ts'
 import { type Discovery, isReserved } from './discovery.ts'
 import { Gathering } from './gathering.ts'
-import type { HotKeys } from './hot-keys.ts'
 import { NodeLinks, type NodeLinksOptions } from './node-links.ts'
 import { Outstanding } from './outstanding.ts'
 import { kept, type Said } from './said.ts'
@@ -43,9 +42,9 @@ import { limitsOf, type PlacedNode, type Topology } from './topology.ts'
 const WINDOW = 32
 /** Bytes of one client's replies that may wait for an earlier one. */
 const BUFFERED_BYTES_MAX = 256 * 1024
-/** … and what is on its way may come to, if replies stay as large as the last one. */
-const EXPECTED_BYTES_MAX = 2 * 1024 * 1024
 const TIMEOUT_CHECK_MS = 50
+/** The thread was away itself: what has come is read before anything is late; once, not always. */
+const AWAY_MS = 2 * TIMEOUT_CHECK_MS
 /** How long nodes get to answer what was asked before the router ends. */
 const DRAIN_MS = 250
 const DRAIN_STEP_MS = 5
@@ -53,7 +52,6 @@ export type RouteExecutorOptions = NodeLinksOptions & {
   ring: Ring
   counts: Float64Array
   discovery: Discovery
-  hotKeys: HotKeys
   /** The rest of the thread goes by it, too. */
   onTaken: (topology: Topology) => void
   stats: OwnStats
@@ -73,6 +71,7 @@ export class RouteExecutor implements Executor {
   readonly #questions: StatQuestions
   readonly #cancelChecks: Cancel
   #closing = false
+  #checkedAtMs = Number.POSITIVE_INFINITY
 
   constructor(options: RouteExecutorOptions) {
     this.#options = options
@@ -116,10 +115,10 @@ export class RouteExecutor implements Executor {
 
   mayProceed(session: Session): boolean {
     if (this.#closing || this.#barrier.holds(session)) return false
-    const { pendingCount, bufferedBytes, lastReplyBytes } = session
+    const { pendingCount } = session
     if (pendingCount === 0) return true
-    if (pendingCount >= WINDOW || bufferedBytes >= BUFFERED_BYTES_MAX) return false
-    return (pendingCount + 1) * lastReplyBytes <= EXPECTED_BYTES_MAX
+    if (pendingCount >= WINDOW || session.bufferedBytes >= BUFFERED_BYTES_MAX) return false
+    return session.mayExpect
   }
 
   closed(session: Session): void {
@@ -258,7 +257,6 @@ export class RouteExecutor implements Executor {
       request.encoder.status(session.output, request, Status.badKey)
       return false
     }
-    this.#options.hotKeys.see(request)
     const node = this.#nodeOf(request)
     const connection = this.#links.of(node, session)
     if (isRead(request.command) && this.#refusesReads(node)) {
@@ -266,7 +264,7 @@ export class RouteExecutor implements Executor {
       request.encoder.serverError(session.output, request, connection.failure)
       return false
     }
-    const reply = session.defer()
+    const reply = session.defer(isRead(request.command))
     const outstanding = this.#links.send(node, connection, request)
     if (outstanding !== undefined) {
       outstanding.take(session, reply, request)
@@ -314,11 +312,16 @@ export class RouteExecutor implements Executor {
   }
 
   #onAnswer(outstanding: Outstanding, said: Said): void {
+    const session = outstanding.session!
     if (isRead(outstanding.request.command)) {
+      if (!session.isClosed && !session.services.replies.allows(session, said.length)) {
+        this.#count(Counter.repliesDropped)
+        return this.#onFailure(outstanding, 'out of memory')
+      }
       this.#count(outstanding.hit ? Counter.getHits : Counter.getMisses)
       if (outstanding.isFollower) this.#count(Counter.getsShared)
     }
-    this.#answer(outstanding.session!, outstanding.reply!, said)
+    this.#answer(session, outstanding.reply!, said)
   }
 
   #onFailure(outstanding: Outstanding, reason: string): void {
@@ -377,6 +380,10 @@ export class RouteExecutor implements Executor {
   }
 
   #checkTimeouts(): void {
+    const nowMs = this.#options.nowMs()
+    const wasAway = nowMs - this.#checkedAtMs > AWAY_MS
+    this.#checkedAtMs = wasAway ? Number.POSITIVE_INFINITY : nowMs
+    if (wasAway) return
     for (const connection of this.#links.all) connection.checkTimeouts()
     this.#links.checkLeaving()
     this.look()

@@ -17,7 +17,6 @@ import type { Log } from '../observe/log.ts'
 import { TextLine } from '../protocol/text-encoder.ts'
 import { type HealthMessage, LOOK } from './health.ts'
 import { HealthDesk } from './health-desk.ts'
-import { HotKeys } from './hot-keys.ts'
 import type { RouterOptions } from './options.ts'
 import { makeDirectory, RouterState } from './router-state.ts'
 import { StateLock } from './state-lock.ts'
@@ -104,7 +103,6 @@ export async function startRouter(
     events: events.buffer,
     logins: desk?.ring.handle,
     health: health.health.buffer,
-    hotKeys: HotKeys.memory(plan.dataThreads),
     routerId: state.id,
     clockEpochMs,
     startedAt: systemClock(clockEpochMs).seconds(),

@@ -15,8 +15,6 @@ export type OwnStats = {
   rows: (nodes: readonly NodeState[]) => Row[]
   /** … and all it has to say of itself. */
   proxy: (nodes: readonly NodeState[]) => Row[]
-  /** `stats hotkeys` */
-  hotKeys: () => Row[]
   reset: () => void
 }
 
@@ -30,10 +28,7 @@ export class StatQuestions {
     this.#own = own
   }
 
-  /**
-   * `stats proxy`, `stats hotkeys`: the router's own; `stats node NAME …`: one node's; else all
-   * nodes' as one.
-   */
+  /** `stats proxy`: the router's own; `stats node NAME …`: one node's; else all nodes' as one. */
   stats(
     session: Session,
     words: readonly string[],
@@ -43,7 +38,6 @@ export class StatQuestions {
     const own = this.#own
     const [what = '', name] = words
     if (what === 'proxy') return { rows: own.proxy(states).values(), label: 'STAT', end: 'END' }
-    if (what === 'hotkeys') return { rows: own.hotKeys().values(), label: 'STAT', end: 'END' }
     const asked = what === 'node' ? words.slice(2) : words
     if (!areSayable(asked)) return undefined
     if (what === 'node') {

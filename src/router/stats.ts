@@ -59,6 +59,7 @@ export function proxyRows(facts: RouterFacts, nodes: readonly NodeState[]): Row[
     ['gets_shared', counters.sum(Counter.getsShared)],
     ['writes_missed', counters.sum(Counter.writesMissed)],
     ['writes_discarded', counters.sum(Counter.writesDiscarded)],
+    ['replies_dropped', counters.sum(Counter.repliesDropped)],
   ]
   for (const node of nodes) {
     rows.push([`node:${node.name}:state`, node.isUp ? 'up' : 'down'])

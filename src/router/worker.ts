@@ -19,13 +19,13 @@ import { EventKind, Events } from '../observe/events.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import { Output } from '../protocol/output.ts'
 import { Ring } from '../ring/ring.ts'
+import { ReplyMemory } from '../session/reply-memory.ts'
 import { type SessionServices, StalledSessions } from '../session/services.ts'
 import { Staging } from '../session/staging.ts'
 import { Session } from '../session/session.ts'
 import { LOOK, NodeHealth } from './health.ts'
 import type { RouterOptions } from './options.ts'
 import { Discovery } from './discovery.ts'
-import { HotKeys, hotKeyRows } from './hot-keys.ts'
 import { RouteExecutor } from './route-executor.ts'
 import { proxyRows, routerRows } from './stats.ts'
 import { type Go, limitsOf, type Topology } from './topology.ts'
@@ -43,8 +43,6 @@ export type RouterExtras = {
   nodeTls: OutboundTls | undefined
   /** Of the nodes (health.ts). */
   health: SharedArrayBuffer
-  /** What hot-keys.ts shares. */
-  hotKeys: SharedArrayBuffer
   routerId: string
   clockEpochMs: number
   startedAt: number
@@ -56,6 +54,8 @@ const LATER_MS = 1
 
 /** Memory that requests may take until they are whole and forwarded, a thread. */
 export const STAGING_BYTES = 64 * 1024 * 1024
+/** Replies that wait for their clients, a thread. */
+const REPLY_BYTES = 64 * 1024 * 1024
 
 export default async function runRouterThread(task: DataTask & RouterExtras): Promise<void> {
   const { index, topology } = task
@@ -81,9 +81,6 @@ export default async function runRouterThread(task: DataTask & RouterExtras): Pr
   }
   const hosts = new HostBook(topology.hosts)
   const discovery = new Discovery(options.configVersion, nodes, host => hosts.addressOf(host))
-  const nowMs = () => clock.milliseconds()
-  const seed = Math.trunc(Math.random() * 2 ** 32)
-  const hotKeys = new HotKeys(task.hotKeys, index, nowMs, seed)
   const executor = new RouteExecutor({
     ...options,
     nodes,
@@ -92,13 +89,11 @@ export default async function runRouterThread(task: DataTask & RouterExtras): Pr
     transport,
     hosts,
     discovery,
-    nowMs,
-    hotKeys,
+    nowMs: () => clock.milliseconds(),
     counts,
     stats: {
       rows: nodes => routerRows(facts, nodes),
       proxy: nodes => proxyRows(facts, nodes),
-      hotKeys: () => hotKeyRows(hotKeys.top()),
       reset: () => counters.reset(),
     },
     health: new NodeHealth(task.health),
@@ -174,6 +169,7 @@ function servicesOf(
     requestsPerTurn: Number.MAX_SAFE_INTEGER,
     staging: new Staging(STAGING_BYTES),
     stalled: new StalledSessions(),
+    replies: new ReplyMemory(REPLY_BYTES),
     itemSizeMax: options.itemSizeMax,
     flushAllowed: true,
     version: latin1(COMPATIBLE_VERSION),

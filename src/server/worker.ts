@@ -25,6 +25,7 @@ import {
 import { EventKind, Events } from '../observe/events.ts'
 import { COMPATIBLE_VERSION } from '../protocol/compatible-version.ts'
 import { Output } from '../protocol/output.ts'
+import { ReplyMemory } from '../session/reply-memory.ts'
 import { type SessionServices, StalledSessions } from '../session/services.ts'
 import { Staging } from '../session/staging.ts'
 import { Session } from '../session/session.ts'
@@ -226,6 +227,7 @@ function servicesOf(
     requestsPerTurn: options.requestsPerEvent,
     staging: new Staging(stagingBytes(options), readBufferCounters(counts, inputBuffers(io))),
     stalled: new StalledSessions(),
+    replies: new ReplyMemory(),
     itemSizeMax: options.itemSizeMax,
     flushAllowed: options.flush,
     version: latin1(COMPATIBLE_VERSION),

@@ -1,11 +1,10 @@
 /**
  * Memory for replies that wait for an earlier one, or for their client's turn: copied in one behind
- * the other, and a page is written again when nothing in it is waited for. A page that is forgotten
- * (its clients are gone) is the garbage collector's.
+ * the other, and a page is written again when nothing in it is waited for.
  *
  *   page │ reply │ reply │ … │ ◀── at ── room │        live: how many of them still wait
  */
-import { copyBytes } from '../base/bytes.ts'
+import { copyBytes, copyOf, freeBytes } from '../base/bytes.ts'
 
 export const PAGE_BYTES = 64 * 1024
 /** Larger replies have memory of their own. */
@@ -38,7 +37,10 @@ export class Kept {
   /** The bytes may be overwritten from now on. */
   release(): void {
     const page = this.#page
-    if (page === undefined) return
+    if (page === undefined) {
+      if (this.#pages === undefined) freeBytes(this.bytes)
+      return
+    }
     this.#page = undefined
     page.live -= 1
     if (page.live === 0) this.#pages!.free(page)
@@ -54,7 +56,7 @@ export class ReplyPages {
   /** Copies; the caller's bytes are its own again. */
   keep(bytes: Uint8Array, at: number, length: number): Kept {
     if (length === 0) return new Kept(NOTHING, 0, 0)
-    if (length > PAGED_BYTES_MAX) return new Kept(bytes.slice(at, at + length), 0, length)
+    if (length > PAGED_BYTES_MAX) return new Kept(copyOf(bytes, at, length), 0, length)
     if (PAGE_BYTES - this.#page.at < length) this.#page = this.#spare.pop() ?? new Page()
     const page = this.#page
     const to = page.at

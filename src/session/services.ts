@@ -1,6 +1,7 @@
 /** What all sessions of one thread share. */
 import type { Authenticator } from '../auth/authenticator.ts'
 import type { Output } from '../protocol/output.ts'
+import type { ReplyMemory } from './reply-memory.ts'
 import type { Session } from './session.ts'
 import type { Staging } from './staging.ts'
 
@@ -38,6 +39,8 @@ export type SessionServices = {
   protocols: 'both' | 'ascii' | 'binary'
   staging: Staging
   stalled: StalledSessions
+  /** What is held for clients that have not taken it yet. */
+  replies: ReplyMemory
   /** `-I`: what `itemSize` (base/item-size.ts) may come to. */
   itemSizeMax: number
   /** False (`-F`): flush_all is refused before its argument is looked at. */

@@ -17,6 +17,8 @@ import { HeldInput } from './held-input.ts'
 import { Login } from './login.ts'
 import { PendingReplies, type Reply } from './pending-replies.ts'
 import { type Protocol, protocolOf } from './protocol.ts'
+import type { Reader } from './reply-memory.ts'
+import { PAGED_BYTES_MAX } from './reply-pages.ts'
 import { ReplyStream } from './reply-stream.ts'
 import type { SessionServices } from './services.ts'
 
@@ -25,7 +27,7 @@ const ASIDE_MAX = 16 * 1024
 /** For each request of a turn: a rest that is shorter is done with at once, which is cheaper. */
 const REST_BYTES = 200
 
-export class Session implements StreamHandler {
+export class Session implements StreamHandler, Reader {
   readonly stream: Stream
   readonly executor: Executor
   readonly services: SessionServices
@@ -81,6 +83,7 @@ export class Session implements StreamHandler {
 
   onDrain(): void {
     this.#behind = false
+    this.services.replies.caughtUp(this)
     this.resume()
   }
 
@@ -96,6 +99,7 @@ export class Session implements StreamHandler {
 
   onClose(error: string): void {
     this.#closed = true
+    this.#forgetReplies()
     this.guard?.release()
     this.#replying?.abandon()
     if (this.#aside) this.services.staging.give(this.#aside)
@@ -121,13 +125,20 @@ export class Session implements StreamHandler {
     return this.#pending?.length ?? 0
   }
 
-  /** Size of the reply that was deferred and came last: what to expect of the next one. */
-  get lastReplyBytes(): number {
-    return this.#pending?.lastBytes ?? 0
+  /** Whether another value may be asked for, beside those awaited: by how large the last were. */
+  get mayExpect(): boolean {
+    return this.#pending?.mayExpect ?? true
   }
 
   get bufferedBytes(): number {
     return this.#pending?.bufferedBytes ?? 0
+  }
+
+  /** Hangs up at once, whatever is still to be said. */
+  cutOff(): void {
+    this.#closed = true
+    this.#forgetReplies()
+    this.stream.destroy()
   }
 
   /** Whether another request may be taken up: there is room for its reply, and nobody objects. */
@@ -166,16 +177,22 @@ export class Session implements StreamHandler {
     return !this.#behind
   }
 
-  /** A place for a reply that comes later, behind all there is so far. */
-  defer(): Reply {
+  /** A place for a reply that comes later, behind all there is so far; with a value, it may be. */
+  defer(hasValue = false): Reply {
     this.flush()
-    this.#pending ??= new PendingReplies()
-    return this.#pending.open()
+    this.#pending ??= new PendingReplies(this.services.replies)
+    return this.#pending.open(hasValue)
   }
 
-  /** The bytes of a deferred reply, copied; `drainPending` sends it. */
+  /** The bytes of a deferred reply: many leave now if they may, or are kept for `drainPending`. */
   complete(reply: Reply, bytes: Uint8Array, at = 0, length = bytes.length): void {
-    this.#pending!.complete(reply, bytes, at, length)
+    const pending = this.#pending!
+    if (length > PAGED_BYTES_MAX && this.output.length === 0 && pending.isNext(reply)) {
+      pending.left(reply, length)
+      this.#send(bytes, at, length)
+    } else {
+      pending.complete(reply, bytes, at, length)
+    }
   }
 
   /** Sends deferred replies that are due, then goes on with what was received. */
@@ -351,7 +368,14 @@ export class Session implements StreamHandler {
 
   #send(bytes: Uint8Array, at: number, length: number): void {
     this.services.counters.bytesWritten(length)
-    if (!this.stream.write(bytes, at, length)) this.#behind = true
+    if (this.stream.write(bytes, at, length)) return
+    this.#behind = true
+    this.services.replies.unsent(this, length)
+  }
+
+  #forgetReplies(): void {
+    this.services.replies.caughtUp(this)
+    this.#pending?.clear()
   }
 
   /** After a turn: stops or goes on reading, and closes when there is nothing left to say. */

@@ -101,8 +101,6 @@ export class LargeSegments {
     // One live item, so that no sweep of dead segments takes it: only its release frees it.
     this.#words[this.#lists.meta(head) + LIVE] = 1
     this.#assignAll(head, chain)
-    // Stored now, however long it was on its way: a flush meanwhile was not meant for it.
-    this.#lists.renumber(head)
     this.#lists.enqueue(head)
     this.#locks.unlock(SuperWord.segmentLock)
   }

@@ -253,17 +253,13 @@ export class SegmentLists {
     words[SuperWord.freeHead] = words[meta + MetaWord.next]!
     words[SuperWord.freeCount] = words[SuperWord.freeCount]! - 1
     this.setState(segment, state)
-    this.renumber(segment)
+    // What a flush spares is what was taken after it.
+    const sequence = this.lastSequence + 1
+    this.#doubles[SuperWord.sequence / 2] = sequence
+    this.#doubles[(meta + MetaWord.sequence) / 2] = sequence
     words[meta + MetaWord.next] = 0
     words[meta + MetaWord.previous] = 0
     return segment
-  }
-
-  /** As if it were taken now: what a flush spares is what was taken after it. */
-  renumber(segment: number): void {
-    const sequence = this.lastSequence + 1
-    this.#doubles[SuperWord.sequence / 2] = sequence
-    this.#doubles[(this.meta(segment) + MetaWord.sequence) / 2] = sequence
   }
 
   /** Sequence of the segment that was taken last. */

@@ -17,7 +17,6 @@ import {
   type StoreOperation,
   type StoreTask,
   type StoreTiming,
-  THREAD_BYTES,
   writeKey,
 } from './store-thread.ts'
 import { formatSpread, median, pairRatios, spread } from './support.ts'
@@ -64,8 +63,6 @@ interface Row extends Subject {
 }
 
 const MIB = 1024 * 1024
-/** Of one region. */
-const THREADS_MAX = 2
 const OPERATIONS = ['hit', 'miss', 'set', 'delete', 'incr', 'aside', 'upload'] as const
 const COUNTER_SIZE = 20
 const UPLOAD_SIZES = [MIB - 1024, 8 * MIB - 1024] as const
@@ -298,10 +295,9 @@ async function main(): Promise<void> {
     return
   }
   const layout = layoutOf(options.memory * MIB)
-  const regionBytes = layout.totalBytes + THREADS_MAX * THREAD_BYTES
   const regions = [
-    createRegion(regionBytes, 'mapped'),
-    createRegion(regionBytes, 'mapped'),
+    createRegion(layout.totalBytes, 'mapped'),
+    createRegion(layout.totalBytes, 'mapped'),
   ] as const
   const rows: Row[] = []
   for (const operation of options.only) {

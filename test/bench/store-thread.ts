@@ -1,10 +1,10 @@
 // One thread of the store benchmark: does one operation again and again on a region that is filled,
 // from the moment on that all threads are ready. Says how long that took, and how often a lock was
-// found held. Its keys, values and replies lie behind the store in the region, as a node's do.
+// found held.
 
 import { createRequire } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
-import { Copier } from '../../src/base/bytes.ts'
+import { copyBytes } from '../../src/base/bytes.ts'
 import { Prng } from '../../src/base/prng.ts'
 import { Zipf } from '../../src/base/zipf.ts'
 import type { Layout } from '../../src/store/layout.ts'
@@ -49,10 +49,6 @@ export const PAUSE_MS = 1
 const NOW = 1_700_000_000
 const ORDER_LENGTH = 1 << 18
 const WARMUP = 50_000
-/** What a thread has behind the store: keys in a row, a value, a reply. */
-const VALUE_ROOM = 1024
-const KEYS_BYTES = ORDER_LENGTH * KEY_SIZE
-export const THREAD_BYTES = KEYS_BYTES + 2 * VALUE_ROOM
 /** What a transport reads at once. */
 const PIECE_BYTES = 16 * 1024
 const ZIPF_EXPONENT = 0.99
@@ -131,13 +127,11 @@ class StoreThread {
   readonly #store: Store
   readonly #task: StoreTask
   readonly #order: Uint32Array
-  /** The region, and in it all keys in a row, in their order. */
-  readonly #bytes: Uint8Array
-  readonly #keysAt: number
-  readonly #replyAt: number
-  readonly #copier: Copier
+  /** All keys in a row, in their order. */
+  readonly #keys: Uint8Array
   readonly #put: Put
   readonly #cpuMs = cpuClock()
+  readonly #target = new Uint8Array(VALUE_SIZE)
   readonly pauses: number[] = []
   readonly cpuPauses: number[] = []
   failures = 0
@@ -148,13 +142,7 @@ class StoreThread {
     this.#task = task
     this.#order = orderOf(task)
     this.#put = newPut(task.valueSize)
-    this.#bytes = store.bytes
-    this.#copier = new Copier(store.bytes)
-    this.#keysAt = task.layout.totalBytes + task.thread * THREAD_BYTES
-    this.#replyAt = this.#keysAt + KEYS_BYTES + VALUE_ROOM
-    this.#put.key = this.#bytes
-    // Uploads come from elsewhere: they are too large, and what they cost is not their copying.
-    if (task.operation !== 'upload') this.#putValueBehind(this.#keysAt + KEYS_BYTES)
+    this.#keys = new Uint8Array(this.#order.length * KEY_SIZE)
     const prefix = {
       hit: 'k',
       miss: 'm',
@@ -165,25 +153,14 @@ class StoreThread {
       upload: 'u',
     }
     for (const [at, id] of this.#order.entries()) {
-      this.#writeKey(this.#keysAt + at * KEY_SIZE, prefix[task.operation], id)
+      writeKey(this.#keys.subarray(at * KEY_SIZE), prefix[task.operation], id)
     }
-  }
-
-  #putValueBehind(at: number): void {
-    const put = this.#put
-    this.#bytes.set(put.value, at)
-    put.value = this.#bytes
-    put.valueAt = at
-  }
-
-  #writeKey(at: number, prefix: string, id: number): void {
-    writeKey(this.#bytes.subarray(at, at + KEY_SIZE), prefix, id)
   }
 
   run(operations: number): void {
     const length = this.#order.length
     for (let i = 0; i < operations; i += 1) {
-      if (!this.#one(this.#keysAt + (i % length) * KEY_SIZE, i)) this.failures += 1
+      if (!this.#one((i % length) * KEY_SIZE, i)) this.failures += 1
     }
   }
 
@@ -196,7 +173,7 @@ class StoreThread {
       case 'set':
         return this.#set(keyAt)
       case 'delete':
-        return this.#store.remove(this.#bytes, keyAt, KEY_SIZE)
+        return this.#store.remove(this.#keys, keyAt, KEY_SIZE)
       case 'incr':
         return this.#incr(keyAt)
       case 'aside':
@@ -210,17 +187,18 @@ class StoreThread {
 
   #get(keyAt: number): boolean {
     const { items } = this.#store
-    const item = this.#store.find(this.#bytes, keyAt, KEY_SIZE)
+    const item = this.#store.find(this.#keys, keyAt, KEY_SIZE)
     if (item !== 0) {
       this.#store.noteRead(item)
       const size = items.valueSize(item)
-      this.#copier.copy(this.#replyAt, this.#bytes, items.valueAt(item), size)
+      copyBytes(this.#target, 0, this.#store.bytes, items.valueAt(item), size)
     }
     this.#store.unlock()
     return item !== 0
   }
 
   #set(keyAt: number): boolean {
+    this.#put.key = this.#keys
     this.#put.keyAt = keyAt
     return this.#store.put(this.#put) === Outcome.stored
   }
@@ -229,6 +207,7 @@ class StoreThread {
   #upload(keyAt: number): boolean {
     const { uploads } = this.#store
     const put = this.#put
+    put.key = this.#keys
     put.keyAt = keyAt
     let upload: Upload | undefined
     this.#timed(() => {
@@ -256,13 +235,14 @@ class StoreThread {
   }
 
   #incr(keyAt: number): boolean {
+    this.#put.key = this.#keys
     this.#put.keyAt = keyAt
     return this.#store.arithmetic(this.#put, 1n, true) === Outcome.stored
   }
 
   #renew(keyAt: number): void {
     this.#fresh += 1
-    this.#writeKey(keyAt, 'b', this.#fresh * this.#task.threads + this.#task.thread)
+    writeKey(this.#keys.subarray(keyAt), 'b', this.#fresh * this.#task.threads + this.#task.thread)
   }
 }
 

@@ -155,6 +155,7 @@ export class UringStream implements LoopStream, Sending {
   destroy(): void {
     if (this.state === State.closed) return
     this.state = State.closed
+    this.backlog?.clear()
     this.backlog = undefined
     for (const piece of this.held ?? []) this.#owner.holding(-piece.length)
     this.held = undefined

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
+import { Counter } from '../../../src/observe/counters.ts'
 import { MIB } from '../store/support.ts'
 import { FakeStream } from '../session/support.ts'
 import { BACK_OFF_MAX_MS, CLOSE_MS, later, makeRouter, turn } from './support.ts'
@@ -29,6 +30,81 @@ describe('a client that does not read', () => {
     client.drain()
     expect(stream.text === `${block}END\r\n`.repeat(1000)).toBe(true)
     expect(stream.paused).toBe(false)
+  })
+
+  test('is asked few values for before it is known how large they are, then by that', () => {
+    const router = makeRouter({ coalesces: false })
+    const client = router.connect()
+    client.send(`get ${'a '.repeat(100)}\r\n`)
+    const asked: number[] = []
+    const round = (size: number): void => {
+      turn()
+      const block = `VALUE a 0 ${size}\r\n${'x'.repeat(size)}\r\n`
+      asked.push(router.link(0).answerGets(() => block).length)
+    }
+    for (const size of [10, 10, MIB - 100, MIB - 100, 10, 10, 10]) round(size)
+    expect(asked).toEqual([8, 32, 32, 2, 2, 8, 16])
+  })
+
+  test('that is one of many new ones gets one value at a time', () => {
+    const router = makeRouter({ replyBytes: 4 * MIB, coalesces: false })
+    const clients = Array.from({ length: 50 }, () => router.connect())
+    for (const client of clients) client.send(`get ${'a '.repeat(100)}\r\n`)
+    turn()
+    const asked = router.link(0).answerGets(() => '').length
+    // Two with all that a new one may have, the others with one each.
+    expect(asked).toBe(2 * 8 + 48)
+    for (const client of clients) client.disconnect()
+    expect(router.node.services.replies.expectedBytes).toBe(0)
+  })
+
+  test.each([0, 1])('has its memory back when it leaves, %i bytes read of it', read => {
+    const router = makeRouter({ nodes: 2 })
+    const { replies } = router.node.services
+    const client = router.connect(new FakeStream(read))
+    const [first, second] = [router.keyOn(0), router.keyOn(1)]
+    client.send(`get ${first} ${second} ${second}\r\nget ${first}\r\n`)
+    turn()
+    const value = 'x'.repeat(100_000)
+    router.link(1).answerGets(key => `VALUE ${key} 0 100000\r\n${value}\r\n`)
+    turn()
+    expect(replies.heldBytes).toBeGreaterThan(200_000)
+    expect(replies.expectedBytes).toBeGreaterThan(0)
+    client.disconnect()
+    expect([replies.heldBytes, replies.expectedBytes]).toEqual([0, 0])
+    router.link(0).answerGets(key => `VALUE ${key} 0 100000\r\n${value}\r\n`)
+    turn()
+    expect([replies.heldBytes, replies.expectedBytes]).toEqual([0, 0])
+  })
+
+  test('loses to those who read, when there is too little memory', () => {
+    const router = makeRouter({ replyBytes: 4 * MIB, coalesces: false })
+    const block = `VALUE a 0 1000000\r\n${'x'.repeat(1_000_000)}\r\n`
+    const answer = (): void => {
+      turn()
+      router.link(0).answerGets(() => block)
+      turn()
+    }
+    const slow = Array.from({ length: 5 }, () => {
+      const stream = new FakeStream(0)
+      router.connect(stream).deliver(Buffer.from('get a\r\nget a\r\n'))
+      answer()
+      return stream
+    })
+    const { replies } = router.node.services
+    expect(replies.heldBytes).toBeLessThanOrEqual(4 * MIB)
+    expect(replies.heldBytes).toBeGreaterThan(3 * MIB)
+    expect(slow.some(({ destroyed }) => destroyed)).toBe(false)
+    later(1100)
+    const reader = router.connect()
+    reader.send('get a\r\n')
+    answer()
+    expect(reader.reply).toBe(`${block}END\r\n`)
+    expect(slow.some(({ destroyed }) => destroyed)).toBe(true)
+    expect(slow.every(({ destroyed }) => destroyed)).toBe(false)
+    expect(replies.heldBytes).toBeLessThanOrEqual(4 * MIB)
+    expect(router.counters.sum(Counter.repliesDropped)).toBeGreaterThan(0)
+    expect(router.main.told).toEqual([])
   })
 
   test('holds up nobody else on the same connection', () => {

@@ -1,8 +1,16 @@
 // What data threads and main agree on about nodes: who may end a life, what is told, what waits.
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { NodeHealth } from '../../../src/router/health.ts'
 import { Journal } from '../../../src/router/journal.ts'
-import { BACK_OFF_MAX_MS, later, makeRouter, ROUTER_ID, SILENCE_MS, turn } from './support.ts'
+import {
+  BACK_OFF_MAX_MS,
+  later,
+  makeRouter,
+  REQUEST_MS,
+  ROUTER_ID,
+  SILENCE_MS,
+  turn,
+} from './support.ts'
 
 describe('NodeHealth', () => {
   test('lives go on one by one, and only the one that is meant', () => {
@@ -220,6 +228,37 @@ test('too many errors in a second: shut out; errors about requests do not count'
   expect(router.main.told).toEqual([])
   round('SERVER_ERROR backend failure\r\n')
   expect(router.main.told[0]).toBe('n0 down: too many errors')
+})
+
+test.each([
+  { bytes: 2_000_000, admitted: true },
+  { bytes: 2_000, admitted: false },
+])('a wait behind $bytes bytes for others: admitted $admitted', ({ bytes, admitted }) => {
+  const router = makeRouter({ healthSettings: { timeoutMs: 60_000 }, coalesces: false })
+  const client = router.connect()
+  const others = Array.from({ length: 30 }, () => router.connect())
+  client.send('get a\r\n')
+  turn()
+  for (const other of others) other.send('get b\r\n')
+  turn()
+  router.link(0).reply(`VALUE a 0 ${bytes}\r\n${'x'.repeat(bytes)}\r\nEND\r\n`)
+  later(2500)
+  expect(others.map(({ reply }) => reply)).toEqual(others.map(() => 'END\r\n'))
+  expect(router.main.told[0]).toBe(admitted ? undefined : 'n0 down: too many errors')
+})
+
+test('a thread that was away reads what has come before it gives anything up', () => {
+  const router = makeRouter()
+  const client = router.connect()
+  client.send('get a\r\n')
+  later(60)
+  vi.setSystemTime(Date.now() + 3 * REQUEST_MS)
+  later(51)
+  expect(client.reply).toBe('')
+  router.link(0).reply('VALUE a 0 1\r\n1\r\nEND\r\n')
+  turn()
+  expect(client.reply).toBe('VALUE a 0 1\r\n1\r\nEND\r\n')
+  expect(router.main.told).toEqual([])
 })
 
 test('more requests than may wait for a node fail at once, and it stays', () => {

@@ -18,7 +18,6 @@ import {
 } from '../../../src/router/health.ts'
 import type { RouterNode } from '../../../src/router/options.ts'
 import { Discovery } from '../../../src/router/discovery.ts'
-import { HotKeys, hotKeyRows } from '../../../src/router/hot-keys.ts'
 import { RouteExecutor } from '../../../src/router/route-executor.ts'
 import type { NodeState, Row } from '../../../src/router/stats.ts'
 import type { TopologyMessage } from '../../../src/router/topology.ts'
@@ -164,6 +163,7 @@ export type TestRouterOptions = {
   nodeCredential?: Credential
   connectionsPerNode?: number
   stagingBytes?: number
+  replyBytes?: number
   healthSettings?: Partial<HealthSettings>
   outstandingMax?: number
   coalesces?: boolean
@@ -227,7 +227,6 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
     health.decide(node)
   }
   const discovery = new Discovery(7, nodes, () => '127.0.0.1')
-  const hotKeys = new HotKeys(HotKeys.memory(1), 0, () => Date.now(), 1)
   const executor = new RouteExecutor({
     ring,
     nodes,
@@ -248,13 +247,7 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
     nowMs: () => Date.now(),
     counts: counters.ofThread(0),
     discovery,
-    hotKeys,
-    stats: {
-      rows: rowsOf,
-      proxy: states => [...rowsOf(states), ['proxy', 1]],
-      hotKeys: () => hotKeyRows(hotKeys.top()),
-      reset: () => {},
-    },
+    stats: { rows: rowsOf, proxy: states => [...rowsOf(states), ['proxy', 1]], reset: () => {} },
     health,
     deadNode: { ...deadNodeDefaults, ...given.deadNode },
     onTaken: () => {},
@@ -267,8 +260,12 @@ export function makeRouter(given: TestRouterOptions = {}): TestRouter {
     // Whatever the executor still has to do is on timers that go with this.
     vi.useRealTimers()
   })
-  const { stagingBytes } = given
-  const node = makeNode(stagingBytes === undefined ? { executor } : { executor, stagingBytes })
+  const { stagingBytes, replyBytes } = given
+  const node = makeNode({
+    executor,
+    ...(stagingBytes === undefined ? {} : { stagingBytes }),
+    ...(replyBytes === undefined ? {} : { replyBytes }),
+  })
   node.services.cluster = discovery
   // What a session wants done later waits for time to go by, as nodes' answers do.
   node.services.later = call => void setTimeout(call, LATER_MS)

@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { HeldInput } from '../../../src/session/held-input.ts'
 import { PendingReplies, type Reply } from '../../../src/session/pending-replies.ts'
+import { ReplyMemory } from '../../../src/session/reply-memory.ts'
 import { PAGE_BYTES, PAGED_BYTES_MAX, ReplyPages } from '../../../src/session/reply-pages.ts'
 import { Staging } from '../../../src/session/staging.ts'
 
@@ -47,14 +48,14 @@ describe('PendingReplies', () => {
 
   test('replies leave in the order of their requests, as soon as they may, each once', () => {
     const property = fc.property(fc.array(action, { maxLength: 400 }), actions => {
-      const pending = new PendingReplies()
+      const pending = new PendingReplies(new ReplyMemory())
       /** Number of a reply → whether it is known; what has left is gone from the front. */
       const model: { id: number; done: boolean }[] = []
       const open: { id: number; reply: Reply }[] = []
       let next = 0
       for (const one of actions) {
         if (one === 'open') {
-          open.push({ id: next, reply: pending.open() })
+          open.push({ id: next, reply: pending.open(true) })
           model.push({ id: next, done: false })
           next += 1
         } else if (one === 'push') {
@@ -81,8 +82,8 @@ describe('PendingReplies', () => {
   })
 
   test('an empty reply takes its place and leaves as nothing', () => {
-    const pending = new PendingReplies()
-    const reply = pending.open()
+    const pending = new PendingReplies(new ReplyMemory())
+    const reply = pending.open(true)
     push(pending, Uint8Array.of(1))
     expect(shifted(pending)).toBeUndefined()
     complete(pending, reply, new Uint8Array(0))
@@ -92,10 +93,10 @@ describe('PendingReplies', () => {
   })
 
   test('a long queue that is never empty does not grow for ever', () => {
-    const pending = new PendingReplies()
-    const waiting: Reply[] = [pending.open()]
+    const pending = new PendingReplies(new ReplyMemory())
+    const waiting: Reply[] = [pending.open(true)]
     for (let i = 0; i < 20_000; i += 1) {
-      waiting.push(pending.open())
+      waiting.push(pending.open(true))
       complete(pending, waiting.shift()!, Uint8Array.of(i & 255))
       expect(shifted(pending)).toEqual(Uint8Array.of(i & 255))
     }

@@ -22,6 +22,7 @@ import { WatchWriter } from '../../../src/server/watch-writer.ts'
 import { Watchers } from '../../../src/server/watchers.ts'
 import { Switches } from '../../../src/server/switches.ts'
 import type { Executor } from '../../../src/session/executor.ts'
+import { ReplyMemory } from '../../../src/session/reply-memory.ts'
 import { type SessionServices, StalledSessions } from '../../../src/session/services.ts'
 import { Staging } from '../../../src/session/staging.ts'
 import { Session } from '../../../src/session/session.ts'
@@ -139,6 +140,8 @@ export type TestNode = {
 
 export type TestNodeOptions = Partial<NodeOptions> & {
   stagingBytes?: number
+  /** Of replies that are held. */
+  replyBytes?: number
   executor?: Executor
   fences?: Fences
   /** The memory of a node that is over: a new store begins there. */
@@ -213,6 +216,7 @@ export function makeNode(given: TestNodeOptions = {}): TestNode {
     nextTurn: call => void later.push(call),
     later: call => void later.push(call),
     stalled: new StalledSessions(),
+    replies: new ReplyMemory(given.replyBytes, () => Date.now()),
     output: new Output(new Uint8Array(OUTPUT_BYTES), 0, OUTPUT_BYTES),
     counters: sessionCounters(counters.ofThread(0), () => {}),
     authenticator,

@@ -116,22 +116,6 @@ describe('an upload', () => {
   })
 })
 
-test.each([20_000, 1_000_000])('a flush spares what is stored after it: %i bytes', size => {
-  const made = makeStore()
-  const { store } = made
-  const value = valueOf(1, size)
-  const put = putOf('k', value)
-  const upload = store.uploads.open(put)!
-  send(made, upload, value, 0, size / 2)
-  made.another().flush(0)
-  send(made, upload, value, size / 2)
-  expect(store.uploads.link(put, upload)).toBe(Outcome.stored)
-  expect(read(store, 'k')!.value.equals(value)).toBe(true)
-  store.flush(0)
-  expect(read(store, 'k')).toBeUndefined()
-  made.verify()
-})
-
 describe('two uploads', () => {
   test('are never both promised what only one can have', () => {
     const made = makeStore({ itemSizeMax: 8 * MIB })
