@@ -32,7 +32,8 @@ describe.each([...(hasUring ? ['uring'] : []), 'epoll', 'net'])('--io %s', io =>
     const program = await startProgram(nodeFlags(1, '--io', io))
     const client = await TestConnection.open(program)
     expect((await readStats(client, 'stats settings')).get('memring_io')).toBe(io)
-    expect(logLines(program.stderr())[0]).toMatchObject({ msg: 'Serving', io })
+    const first = () => logLines(program.stderr())[0]
+    await expect.poll(first, { timeout: 5000 }).toMatchObject({ msg: 'Serving', io })
     client.close()
   })
 
