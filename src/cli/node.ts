@@ -59,7 +59,8 @@ async function runNode(flags: NodeFlags, command: Command): Promise<void> {
     const replace = (list: readonly Account[]) => server.replaceAccounts(list)
     const reload = () => {
       server.reloadTls()
-      void rereadAccounts(read, replace, log)
+      // Under a supervisor it is the supervisor who says who may log in.
+      if (!flags.supervised) void rereadAccounts(read, replace, log)
     }
     return { ...server, reload }
   })

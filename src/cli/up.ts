@@ -41,7 +41,8 @@ Examples:
   memring up --config cluster.yaml -p 11222     another port for the router
   memring up --config cluster.yaml -p -1        a free port; the first line says which
 
-What dies is started again. Ctrl-C or SIGTERM ends everything in order, a second one at once.`
+What dies is started again. SIGHUP has users, limits and TLS files read again.
+Ctrl-C or SIGTERM ends everything in order, a second one at once.`
 
 /** A mistake in what was asked for: one line, no stack. */
 class UpError extends Error {
@@ -77,6 +78,16 @@ async function up(options: UpOptions): Promise<void> {
     log,
   })
   const stopped = stopOnSignal(supervisor, log)
+  process.on('SIGHUP', () => {
+    log.info({ signal: 'SIGHUP' }, 'Reloading')
+    try {
+      checkChange(config, loadClusterFile(options.config, process.env), options.config)
+      supervisor.reload()
+    } catch (error) {
+      if (!isExpected(error)) throw error
+      log.error({ error: error.message }, 'Not read again, everything stays as it was')
+    }
+  })
   try {
     if (await supervisor.start()) {
       process.stdout.write(`${endpointLine(config, supervisor)}\n`)
@@ -119,6 +130,13 @@ function withPort(config: ClusterConfig, port: number | undefined): ClusterConfi
     throw new UpError(`Cannot listen on ${formatAddress(address)}: ${reason}`)
   }
   return { ...config, router: { ...config.router, listen } }
+}
+
+/** Whether somebody has to log in is decided when router and nodes start. */
+function checkChange(before: ClusterConfig, { users }: ClusterConfig, file: string): void {
+  if (before.users.length > 0 === users.length > 0) return
+  const change = users.length > 0 ? 'the first users' : 'no users any more'
+  throw new UpError(`Cannot change to ${change} in ${file}: expected a restart of "memring up"`)
 }
 
 /** The nodes are ours to start here, so what goes for the router's listeners goes for theirs. */

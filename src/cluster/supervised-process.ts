@@ -59,6 +59,7 @@ export class SupervisedProcess {
   #child: ChildProcess | undefined
   #listening: readonly Address[] = []
   #servingSince = 0
+  #mustReload = false
   #timer: NodeJS.Timeout | undefined
 
   constructor(spec: ProcessSpec) {
@@ -87,6 +88,13 @@ export class SupervisedProcess {
   start(): Promise<void> {
     if (this.#state === 'idle') this.#spawn()
     return this.#started.promise
+  }
+
+  /** Has it read its files again: now, or as soon as it serves. */
+  reload(): void {
+    if (this.#state === 'serving') this.#child?.kill('SIGHUP')
+    // Who starts may have read them already, and does not listen to the signal yet.
+    else this.#mustReload = true
   }
 
   /** Asks the process to end, once; it is not started again. */
@@ -158,6 +166,8 @@ export class SupervisedProcess {
     }
     this.#listening = listening
     this.#servingSince = performance.now()
+    if (this.#mustReload) this.reload()
+    this.#mustReload = false
     this.#started.resolve()
   }
 

@@ -78,6 +78,14 @@ export class Supervisor {
     return this.#stopped === undefined
   }
 
+  /**
+   * The router reads the cluster file again, and its TLS files. Nodes know one user only, the
+   * router, and have no files.
+   */
+  reload(): void {
+    this.#router.reload()
+  }
+
   /** Ends every child, in order; resolves when none is left. May be called more than once. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop().finally(() => this.#removeState())

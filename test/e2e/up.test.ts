@@ -2,10 +2,10 @@
 // behind however it ends.
 
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { TestConnection } from '../support/connection.ts'
@@ -201,6 +201,62 @@ test('with users, the router lets them in and the nodes only the router', async 
   expect(await hits(client)).toBe(60)
   client.close()
   expect(up.output()).not.toContain('hunter2')
+})
+
+function user(name: string): string {
+  return `  - { name: ${name}, password_file: ${name}.password }\n`
+}
+
+async function login(up: RunningUp, token: string): Promise<TestConnection> {
+  const client = await TestConnection.open(up.router)
+  expect(await client.ask(`set login 0 0 ${token.length}\r\n${token}`)).toMatch(/^STORED/)
+  return client
+}
+
+test('SIGHUP: users of the file are exchanged while it runs, a bad file changes nothing', async () => {
+  const files = { 'ann.password': 'first', 'bob.password': 'second', 'eve.password': 'third' }
+  const yaml = cluster(2, `users:\n${user('ann')}${user('bob')}`)
+  const up = await startUp(yaml, { files })
+  const ann = await login(up, 'ann first')
+  const bob = await login(up, 'bob second')
+  const pids = childrenOf(up.pid)
+
+  // A password file is not watched: nothing but the signal has it read.
+  const password = join(dirname(up.file), 'bob.password')
+  writeFileSync(password, 'altered')
+  process.kill(up.pid, 'SIGHUP')
+  await until(() => bob.ended, up.output)
+  ;(await login(up, 'bob altered')).close()
+  expect(await ann.ask('get a')).toBe('END')
+
+  const bad = yaml.replace('bob.password', 'nobody.password')
+  writeFileSync(up.file, bad)
+  process.kill(up.pid, 'SIGHUP')
+  const refusals = () => up.output().split('Not read again, everything stays').length - 1
+  await until(() => refusals() > 0 && up.output().includes('users[1].password_file'), up.output)
+  ;(await login(up, 'bob altered')).close()
+
+  writeFileSync(up.file, cluster(2))
+  process.kill(up.pid, 'SIGHUP')
+  await until(() => up.output().includes('Cannot change to no users any more'), up.output)
+  expect(await ask(up.router, 'get a')).toMatch(/^CLIENT_ERROR/)
+
+  writeFileSync(up.file, cluster(2, `users:\n${user('ann')}${user('eve')}`))
+  process.kill(up.pid, 'SIGHUP')
+  await until(async () => {
+    const client = await TestConnection.open(up.router)
+    const answer = await client.ask('set login 0 0 9\r\neve third')
+    client.close()
+    return answer.startsWith('STORED')
+  }, up.output)
+  const gone = await TestConnection.open(up.router)
+  expect(await gone.ask('set login 0 0 11\r\nbob altered')).toMatch(/^CLIENT_ERROR/)
+  gone.close()
+  // Who is in both is not disturbed, and nothing was started again.
+  expect(await ann.ask('get a')).toBe('END')
+  ann.close()
+  expect(childrenOf(up.pid)).toEqual(pids)
+  expect(up.output()).not.toMatch(/second|altered|third/)
 })
 
 async function itemsOf(node: RunningUp['router']): Promise<number> {
