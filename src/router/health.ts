@@ -15,17 +15,21 @@
  * A node's lives count these changes: even ones are admitted, odd ones shut. Connections belong to
  * the life in which they were opened, and end with it.
  *
- *   node, 64 bytes
+ *   node, 320 bytes
  *   0 life (11 bits) and misses that main has yet to hear of (21)    all, atomically
  *   1 marked: a restart would know that it has missed writes         main writes
  *   2 decided: it has been tried since the start                     main writes
  *   3 failures in a row                                              data threads
  *   4 it knows `fence`   5 it can be seen whether old connections are gone    main, while shut
  *   6 generation, u64: of the connections of this life (fences.ts)   main writes, while shut
+ *   8 writes that are late (late-writes.ts)   16–79 … of these, those of keys with that hash
  */
 import type { DeadNode, HealthSettings } from '../cluster/config.ts'
 
-const NODE_WORDS = 16
+/** Of keys of late writes; a power of two. */
+export const LATE_SLOTS = 64
+const LATE_AT = 16
+const NODE_WORDS = LATE_AT + LATE_SLOTS
 const STATE = 0
 const MARKED = 1
 const DECIDED = 2
@@ -33,6 +37,7 @@ const FAILURES = 3
 const KNOWS_FENCE = 4
 const FENCEABLE = 5
 const GENERATION_WORD = 6
+const LATE = 8
 
 const LIFE_SHIFT = 21
 const LIVES = 1 << (32 - LIFE_SHIFT)
@@ -145,6 +150,21 @@ export class NodeHealth {
   answered(node: number): void {
     const at = node * NODE_WORDS + FAILURES
     if (this.#words[at] !== 0) Atomics.store(this.#words, at, 0)
+  }
+
+  /** One more write that is late, or one less. */
+  countLate(node: number, slot: number, by: 1 | -1): void {
+    Atomics.add(this.#words, node * NODE_WORDS + LATE_AT + slot, by)
+    Atomics.add(this.#words, node * NODE_WORDS + LATE, by)
+  }
+
+  /** For every request, as `life` is. */
+  lateCount(node: number): number {
+    return this.#words[node * NODE_WORDS + LATE]!
+  }
+
+  lateCountAt(node: number, slot: number): number {
+    return Atomics.load(this.#words, node * NODE_WORDS + LATE_AT + slot)
   }
 
   /** Main only: how connections of the next life name themselves; undefined: they do not. */

@@ -25,6 +25,7 @@ import { isWrite } from './answer.ts'
 import { AnswerWindow } from './answer-window.ts'
 import { isShutLife } from './health.ts'
 import type { WatchedConnection } from './health-watch.ts'
+import { LateWrites } from './late-writes.ts'
 import type { NodeConnectionOptions } from './node-connection-options.ts'
 import { type Outstanding, OutstandingQueue } from './outstanding.ts'
 import { ReplyMatching } from './reply-matching.ts'
@@ -45,7 +46,8 @@ type State = 'shut' | 'connecting' | 'greeting' | 'up' | 'down' | 'closed'
 
 export class NodeConnection implements OutboundHandler, WatchedConnection {
   readonly #options: NodeConnectionOptions
-  readonly #queue = new OutstandingQueue()
+  readonly #late: LateWrites
+  readonly #queue: OutstandingQueue
   readonly #matching: ReplyMatching
   readonly #batches = new RequestBatches()
   readonly #shared: SharedGets
@@ -71,6 +73,8 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
 
   constructor(options: NodeConnectionOptions) {
     this.#options = options
+    this.#late = new LateWrites(options.health, options.index)
+    this.#queue = new OutstandingQueue(this.#late)
     this.#reply = new Reply(options.valueSizeMax)
     this.#backOffMs = options.limits.reconnectMinMs
     this.#shared = new SharedGets(this.#queue, {
@@ -109,7 +113,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
     return this.#stream === undefined && this.#queue.length === 0
   }
 
-  /** Whether it cannot take a request only because there are so many. */
+  /** Whether it cannot take a request only because there are so many, or one is late. */
   get isOverloaded(): boolean {
     return (this.#state === 'up' || this.#waits) && this.#isOfNow()
   }
@@ -128,6 +132,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
     if ((this.#state !== 'up' && !this.#waits) || !this.#isOfNow()) return undefined
     const { limits, nowMs } = this.#options
     if (this.outstandingCount >= limits.outstandingMax || this.#batches.isFull) return undefined
+    if (this.#late.blocks(request)) return undefined
     const plain = plainGetOf(request)
     const shareable = limits.coalesces ? plain : Command.unknown
     let outstanding = this.#shared.join(request, shareable)
@@ -177,6 +182,7 @@ export class NodeConnection implements OutboundHandler, WatchedConnection {
       if (outstanding.session === undefined) continue
       const receivedBytes = this.#receivedBytes - outstanding.sentAtByte
       if (receivedBytes < AT_WORK_BYTES) this.#window.count(true)
+      outstanding.lateSlot = this.#late.add(outstanding.request)
       onLate(outstanding)
       // Its place in the queue stays: the late reply is swallowed.
       outstanding.session = undefined

@@ -10,6 +10,7 @@ import { KEY_MAX } from '../protocol/limits.ts'
 import type { Reply } from '../session/pending-replies.ts'
 import type { Session } from '../session/session.ts'
 import type { Gatherer } from './gathering.ts'
+import { type LateWrites, NOT_LATE } from './late-writes.ts'
 
 export class Outstanding {
   readonly request = new Request()
@@ -32,6 +33,8 @@ export class Outstanding {
   sentAtMs = 0
   /** How many bytes the connection had brought by then. */
   sentAtByte = 0
+  /** Not NOT_LATE: a write that timed out. */
+  lateSlot = NOT_LATE
 
   // Of gets that share an answer: shared-gets.ts. A leader's …
   isLeader = false
@@ -79,6 +82,11 @@ export class OutstandingQueue {
   #queue: (Outstanding | undefined)[] = []
   #head = 0
   readonly #spare: Outstanding[] = []
+  readonly #late: LateWrites
+
+  constructor(late: LateWrites) {
+    this.#late = late
+  }
 
   get length(): number {
     return this.#queue.length - this.#head
@@ -125,6 +133,8 @@ export class OutstandingQueue {
     const done = this.#queue[this.#head]!
     this.#queue[this.#head] = undefined
     this.#head += 1
+    if (done.lateSlot !== NOT_LATE) this.#late.end(done.lateSlot)
+    done.lateSlot = NOT_LATE
     this.give(done)
     if (this.#head === this.#queue.length) {
       this.#queue.length = 0

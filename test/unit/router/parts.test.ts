@@ -5,13 +5,15 @@ import { Command } from '../../../src/protocol/command.ts'
 import { Output } from '../../../src/protocol/output.ts'
 import { Request } from '../../../src/protocol/request.ts'
 import { Gathering } from '../../../src/router/gathering.ts'
+import { NodeHealth } from '../../../src/router/health.ts'
+import { LateWrites } from '../../../src/router/late-writes.ts'
 import { type Outstanding, OutstandingQueue } from '../../../src/router/outstanding.ts'
 import { putRequestLine } from '../../../src/router/request-text.ts'
 
 describe('OutstandingQueue', () => {
   test('is first in, first out, through any mixture of pushes and shifts', () => {
     const property = fc.property(fc.array(fc.boolean(), { maxLength: 500 }), pushes => {
-      const queue = new OutstandingQueue()
+      const queue = new OutstandingQueue(new LateWrites(NodeHealth.create(1), 0))
       const model: Outstanding[] = []
       for (const [i, isPush] of pushes.entries()) {
         if (isPush) {
@@ -37,7 +39,7 @@ describe('OutstandingQueue', () => {
   })
 
   test('never empty for long, it neither grows nor mixes up its order', () => {
-    const queue = new OutstandingQueue()
+    const queue = new OutstandingQueue(new LateWrites(NodeHealth.create(1), 0))
     let oldest = 0
     for (let i = 0; i < 20_000; i += 1) {
       queue.push().sentAtMs = i
