@@ -51,6 +51,11 @@ export async function membersOf(
   }
   const { loadClusterFile } = await import('../cluster/cluster-file.ts')
   const config = loadClusterFile(file, environment)
+  if (config.discovery !== undefined) {
+    throw new RingUsageError(
+      `Cannot build ring: ${file} discovers its nodes, expected a list of them`,
+    )
+  }
   const placement = flags.placement ?? config.placement
   return { placement, nodes: config.nodes.map(node => fromFile(node, config, placement)) }
 }

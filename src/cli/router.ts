@@ -32,30 +32,38 @@ import {
 } from './flags.ts'
 import { watchFile } from './file-watch.ts'
 import { type Loaded, rereadOptions } from './router-reload.ts'
+import {
+  addDiscoveryOptions,
+  DiscoveredNodes,
+  type DiscoveryFlags,
+  discoveryOf,
+  SupersededError,
+} from './router-discovery.ts'
 import { addTlsOptions, nodeTlsFilesOf, type TlsFlags, tlsFilesOf } from './router-tls.ts'
 import { readPlacement } from './ring-members.ts'
 import { configureBySupervisor, runServer } from './run-server.ts'
 import { secureAddress } from './tls-flags.ts'
 
-type Flags = TlsFlags & {
-  config?: string
-  nodes: string[]
-  port?: number
-  listen: string[]
-  threads?: number
-  placement?: Placement
-  maxItemSize?: number
-  authFile?: string
-  users?: string
-  allow?: string[]
-  loginWait: number
-  open?: true
-  io: IoChoice
-  stateDir?: string
-  watch: boolean
-  verbose: number
-  supervised?: true
-}
+type Flags = TlsFlags &
+  DiscoveryFlags & {
+    config?: string
+    nodes: string[]
+    port?: number
+    listen: string[]
+    threads?: number
+    placement?: Placement
+    maxItemSize?: number
+    authFile?: string
+    users?: string
+    allow?: string[]
+    loginWait: number
+    open?: true
+    io: IoChoice
+    stateDir?: string
+    watch: boolean
+    verbose: number
+    supervised?: true
+  }
 
 const EXAMPLES = `
 Examples:
@@ -63,7 +71,8 @@ Examples:
   memring router --nodes 10.0.0.1:11211,10.0.0.2:11211
   memring router --nodes a:11211,b:11211 -l 0.0.0.0 -Y users.txt
   memring router --nodes a:11211 --tls-cert r.crt --tls-key r.key -l 0.0.0.0 --users users.yaml
-  memring router --nodes a:11211 --node-ca nodes.crt`
+  memring router --nodes a:11211 --node-ca nodes.crt
+  memring router --discover srv:_memcached._tcp.cache.example --dns-server 10.0.0.2:53`
 
 const DEFAULT_PORT = 11211
 const EXPECTED_USERS =
@@ -92,7 +101,7 @@ const defaults = {
 }
 
 export function routerCommand(): Command {
-  return addTlsOptions(new Command('router'))
+  return addDiscoveryOptions(addTlsOptions(new Command('router')))
     .description('one endpoint that partitions keys over nodes')
     .option('--config <file>', 'cluster file')
     .option('--nodes <list>', 'nodes without a file: host:port,host:port', collectList, [])
@@ -151,11 +160,19 @@ async function runRouter(flags: Flags, command: Command): Promise<void> {
   const log = createLog('router')
   let message: ConfigureMessage | undefined
   let nodes: RouterOptions['nodes'] | undefined
+  let foundEarly: RouterOptions['nodes'] | undefined
+  let onNodes = (found: RouterOptions['nodes']): void => {
+    foundEarly = found
+  }
+  const discovered = new DiscoveredNodes(log, found => onNodes(found))
   const load = async (): Promise<Loaded> => {
     const found = await loadOptions(flags, isIoGiven)
     if (flags.supervised) message ??= await configureBySupervisor()
     const options = message ? configured(found.options, message) : found.options
     checkDiscard(options)
+    const { discovery } = options
+    if (discovery)
+      return { ...found, options: { ...options, nodes: await discovered.of(discovery) } }
     nodes ??= found.options.nodes
     if (message && JSON.stringify(nodes) !== JSON.stringify(found.options.nodes)) {
       log.warn({}, 'Other nodes take a restart of "memring up", which runs them')
@@ -175,7 +192,14 @@ async function runRouter(flags: Flags, command: Command): Promise<void> {
   if (options.stateDir === undefined) log.warn({}, FORGETFUL)
   await runServer({ log, portFlag, supervised: flags.supervised === true }, async onFatal => {
     const server = await startRouter(options, { log, onFatal })
-    const reread = () => rereadOptions(load, { server, log, isExpected })
+    let current = options
+    const change = (next: RouterOptions) => {
+      server.change(next)
+      current = next
+    }
+    onNodes = found => change({ ...current, nodes: found })
+    if (foundEarly) onNodes(foundEarly)
+    const reread = () => rereadOptions(load, { server: { change }, log, isExpected })
     const stopWatching = watch(flags, () => {
       log.info({ file: flags.config }, 'Cluster file has changed')
       void reread()
@@ -186,6 +210,7 @@ async function runRouter(flags: Flags, command: Command): Promise<void> {
     }
     const stop = () => {
       stopWatching()
+      discovered.stop()
       return server.stop()
     }
     return { ...server, reload, stop }
@@ -219,7 +244,7 @@ function checkTls({ tls, nodeTls }: RouterOptions): void {
 }
 
 function isExpected(error: unknown): error is Error {
-  return [ClusterFileError, UsageError, AccountsError, TlsError].some(
+  return [ClusterFileError, UsageError, AccountsError, TlsError, SupersededError].some(
     known => error instanceof known,
   )
 }
@@ -259,7 +284,8 @@ async function fromFile(
     placement: flags.placement ?? config.placement,
     configVersion: config.configVersion,
     nodes: config.nodes,
-    itemSizeMax: flags.maxItemSize ?? Math.max(...config.nodes.map(node => node.maxItemSizeBytes)),
+    discovery: config.discovery,
+    itemSizeMax: flags.maxItemSize ?? largestItem(config),
     allow: flags.allow ?? router.allow,
     loginWaitMs: flags.loginWait,
     accounts: config.users.length > 0 ? config.users : accounts,
@@ -272,9 +298,16 @@ async function fromFile(
   }
 }
 
+function largestItem({ nodes, discovery }: ClusterConfig): number {
+  return discovery ? defaults.itemSizeMax : Math.max(...nodes.map(node => node.maxItemSizeBytes))
+}
+
 function fromFlags(flags: Flags, accounts: RouterOptions['accounts']): RouterOptions {
-  if (flags.nodes.length === 0) {
-    throw new UsageError('Cannot start: expected --config FILE or --nodes host:port,host:port')
+  const discovery = discoveryOf(flags)
+  if ((flags.nodes.length === 0) === (discovery === undefined)) {
+    const expected =
+      'expected one of --config FILE, --nodes host:port,host:port and --discover WHAT'
+    throw new UsageError(`Cannot start: ${expected}`)
   }
   const tls = tlsFilesOf(flags, refuse)
   const given = flags.listen.length > 0 ? flags.listen : ['127.0.0.1', '[::1]']
@@ -298,6 +331,7 @@ function fromFlags(flags: Flags, accounts: RouterOptions['accounts']): RouterOpt
     threads: flags.threads ?? defaults.threads,
     placement,
     nodes: flags.nodes.map(text => nodeOf(text, placement)),
+    discovery,
     itemSizeMax: flags.maxItemSize ?? defaults.itemSizeMax,
     allow: flags.allow,
     loginWaitMs: flags.loginWait,

@@ -66,6 +66,10 @@ async function up(options: UpOptions): Promise<void> {
   const { loadClusterFile } = await import('../cluster/cluster-file.ts')
   const { createLog } = await import('../observe/log.ts')
   const config = withPort(loadClusterFile(options.config, process.env), options.port)
+  if (config.discovery !== undefined) {
+    const expected = 'expected nodes, which it runs itself ("memring router" discovers)'
+    throw new UpError(`Cannot use discovery in ${options.config}: ${expected}`)
+  }
   checkNodes(config, options.config)
   const { [PORT_FILE_VARIABLE]: portFile, ...env } = process.env
   const log = createLog('up')

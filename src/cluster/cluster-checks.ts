@@ -2,10 +2,17 @@
  * What the fields of a cluster file must be to each other: names and addresses are each node's
  * own, sizes fit, and nothing is open to others that was not meant to be.
  */
+import { isIP } from 'node:net'
 import { isWeight, type WeightKind } from '../ring/nodes.ts'
 import { nodeLabel, type Placement, weightsOf } from '../ring/placement.ts'
 import { collides, formatAddress, isLoopback } from './address.ts'
-import type { ClusterEntry, Defaults, NodeEntry, RouterEntry } from './cluster-schema.ts'
+import type {
+  ClusterEntry,
+  Defaults,
+  DiscoveryEntry,
+  NodeEntry,
+  RouterEntry,
+} from './cluster-schema.ts'
 import type { Address, User } from './config.ts'
 import { formatPath, type Path } from './problems.ts'
 import type { YamlSource } from './yaml-source.ts'
@@ -18,6 +25,10 @@ export type Sections = {
   cluster: ClusterEntry | undefined
   defaults: Defaults | undefined
   nodes: readonly Listed<NodeEntry>[]
+  /** Undefined: wrong, or there is none. */
+  discovery: DiscoveryEntry | undefined
+  /** The file has nodes and discovery, right or wrong. */
+  hasBoth: boolean
   router: RouterEntry | undefined
   users: readonly Listed<User>[]
   /** The file lists users, right or wrong. */
@@ -31,6 +42,7 @@ type Listener = { path: Path; address: Address; what: string }
 export function checkCluster(source: YamlSource, sections: Sections): void {
   const { nodes, router, users } = sections
   const placement = sections.cluster?.placement
+  checkDiscovery(source, sections)
   checkNames(source, nodes, placement ?? { preset: 'ketama' })
   // Which weights are right is not known while the placement is not.
   if (placement !== undefined) checkWeights(source, nodes, placement)
@@ -58,6 +70,38 @@ export function checkCluster(source: YamlSource, sections: Sections): void {
 
 export function labelOf({ name, address }: NodeEntry, placement: Placement): string {
   return nodeLabel(placement, { name, ...address })
+}
+
+const SOURCES = ['srv', 'dns', 'endpoint'] as const
+
+function checkDiscovery(source: YamlSource, { discovery, hasBoth, router }: Sections): void {
+  const path = ['discovery']
+  if (hasBoth) source.addProblem(path, 'found nodes, too, expected one of nodes and discovery')
+  if (discovery === undefined) return
+  const { port, dns, endpoint, server } = discovery
+  const given = SOURCES.filter(name => discovery[name] !== undefined)
+  if (given.length !== 1) {
+    const found = given.length === 0 ? 'none' : given.join(' and ')
+    source.addProblem(path, `found ${found}, expected one of ${SOURCES.join(', ')}`)
+  }
+  if (dns !== undefined && port === undefined) {
+    source.addProblem([...path, 'dns'], 'found no port beside it, expected port: 1 to 65535')
+  }
+  if (dns === undefined && port !== undefined) {
+    source.addProblem([...path, 'port'], `found ${port}, expected none without dns`)
+  }
+  if (dns !== undefined && router?.node_tls !== undefined) {
+    const expected = 'expected srv or endpoint: nodes tell their names in the clear only'
+    source.addProblem([...path, 'dns'], `found router.node_tls, too, ${expected}`)
+  }
+  if (endpoint?.port === 0) {
+    source.addProblem([...path, 'endpoint'], 'found port 0, expected a port of 1 to 65535')
+  }
+  if (server === undefined) return
+  if (isIP(server.host) === 0 || server.port === 0 || endpoint !== undefined) {
+    const expected = 'the IP address and port of a name server, with srv or dns'
+    source.addProblem([...path, 'server'], `found ${formatAddress(server)}, expected ${expected}`)
+  }
 }
 
 /** Where a placement does not know weights, one that is written down would mean nothing. */

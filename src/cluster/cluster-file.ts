@@ -18,7 +18,9 @@ import {
 import {
   clusterSchema,
   type Defaults,
+  type DiscoveryEntry,
   defaultsSchema,
+  discoverySchema,
   fieldsBelow,
   NODE_COUNT_MAX,
   type NodeEntry,
@@ -29,7 +31,7 @@ import {
   userSchema,
 } from './cluster-schema.ts'
 import type { Placement } from '../ring/placement.ts'
-import type { ClusterConfig, NodeConfig, RouterConfig, User } from './config.ts'
+import type { ClusterConfig, DiscoveryConfig, NodeConfig, RouterConfig, User } from './config.ts'
 import { readPassword } from './passwords.ts'
 import { ClusterFileError, type Path, quote, suggest } from './problems.ts'
 import { type Environment, YamlSource } from './yaml-source.ts'
@@ -60,19 +62,29 @@ function readSections(source: YamlSource, directory: string): Sections | undefin
     source.addProblem([], `found ${quote(data)}, expected ${expected}`)
     return undefined
   }
-  const { defaults, nodes, router, users, ...cluster } = data
+  const { defaults, nodes, discovery, router, users, ...cluster } = data
+  const isDiscovered = discovery !== undefined && nodes === undefined
   return {
     cluster: readFields(source, [], clusterSchema, cluster),
     defaults: readFields(source, ['defaults'], defaultsSchema, defaults ?? {}),
-    nodes: readList(source, 'nodes', nodes, { min: 1, max: NODE_COUNT_MAX }, (path, item) =>
-      readFields(source, path, nodeSchema, typeof item === 'string' ? { address: item } : item),
-    ),
+    nodes: isDiscovered ? [] : readNodes(source, nodes),
+    discovery:
+      discovery === undefined
+        ? undefined
+        : readFields(source, ['discovery'], discoverySchema, discovery),
+    hasBoth: discovery !== undefined && nodes !== undefined,
     router: readFields(source, ['router'], routerSchema, withListenList(router ?? {})),
     users: readList(source, 'users', users ?? [], { min: 0, max: USER_COUNT_MAX }, (path, item) =>
       readUser(source, path, item, directory),
     ),
     hasUsers: users !== undefined && users !== null,
   }
+}
+
+function readNodes(source: YamlSource, nodes: unknown): Listed<NodeEntry>[] {
+  return readList(source, 'nodes', nodes, { min: 1, max: NODE_COUNT_MAX }, (path, item) =>
+    readFields(source, path, nodeSchema, typeof item === 'string' ? { address: item } : item),
+  )
 }
 
 /** The items of a list that are right by themselves. */
@@ -167,7 +179,7 @@ function isMapping(value: unknown): value is Record<string, unknown> {
 }
 
 function configOf(sections: Sections | undefined, directory: string): ClusterConfig {
-  const { cluster, defaults, nodes, router, users } = sections ?? {}
+  const { cluster, defaults, nodes, discovery, router, users } = sections ?? {}
   if (!cluster || !defaults || !nodes || !router || !users) {
     throw new Error('Cannot use a cluster file: a section is missing and no problem was noted')
   }
@@ -176,10 +188,20 @@ function configOf(sections: Sections | undefined, directory: string): ClusterCon
     placement: cluster.placement,
     configVersion: cluster.config_version,
     nodes: nodes.map(({ value }) => nodeOf(value, defaults, cluster.placement)),
+    discovery: discovery && discoveryOf(discovery),
     router: routerOf(router, directory),
     users: users.map(({ value }) => value),
     open: cluster.open,
   }
+}
+
+function discoveryOf(entry: DiscoveryEntry): DiscoveryConfig {
+  const { srv, dns, port, endpoint, server, interval } = entry
+  const common = { server, intervalMs: interval }
+  if (srv !== undefined) return { from: { srv }, ...common }
+  if (dns !== undefined && port !== undefined) return { from: { dns, port }, ...common }
+  if (endpoint !== undefined) return { from: { endpoint }, ...common }
+  throw new Error('Cannot use a cluster file: discovery from nowhere and no problem was noted')
 }
 
 function nodeOf(entry: NodeEntry, defaults: Defaults, placement: Placement): NodeConfig {

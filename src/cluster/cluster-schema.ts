@@ -126,6 +126,24 @@ export const nodeSchema = z.strictObject({
   ...nodeSettings,
 })
 
+const SRV = 'the name of SRV records, such as _memcached._tcp.cache.example'
+const DNS = 'a host name that has A or AAAA records, and port beside it'
+const hostName = (error: string) =>
+  word(/^[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?$/, error)
+
+/** How its fields go together: cluster-checks.ts. */
+export const discoverySchema = z.strictObject(
+  {
+    srv: hostName(SRV).optional(),
+    dns: hostName(DNS).optional(),
+    port: whole(1, 65_535).optional(),
+    endpoint: address.optional(),
+    server: address.optional(),
+    interval: whole(100, 3_600_000).default(5000),
+  },
+  mapping(),
+)
+
 const health = {
   timeout: milliseconds(800),
   failures: whole(1, 1000).default(3),
@@ -177,6 +195,7 @@ export const userSchema = z.strictObject({
 export type ClusterEntry = z.infer<typeof clusterSchema>
 export type Defaults = z.infer<typeof defaultsSchema>
 export type NodeEntry = z.infer<typeof nodeSchema>
+export type DiscoveryEntry = z.infer<typeof discoverySchema>
 export type RouterEntry = z.infer<typeof routerSchema>
 export type UserEntry = z.infer<typeof userSchema>
 
@@ -186,11 +205,12 @@ export function fieldsBelow(path: Path): readonly string[] {
   return FIELDS[names] ?? []
 }
 
-const SECTIONS = ['defaults', 'nodes', 'router', 'users']
+const SECTIONS = ['defaults', 'nodes', 'discovery', 'router', 'users']
 const FIELDS: Readonly<Record<string, readonly string[]>> = {
   '': [...Object.keys(clusterSchema.shape), ...SECTIONS],
   defaults: Object.keys(defaultsSchema.shape),
   nodes: Object.keys(nodeSchema.shape),
+  discovery: Object.keys(discoverySchema.shape),
   router: Object.keys(routerSchema.shape),
   placement: ['preset', ...Object.keys(optionFields)],
   'router.timeouts': ['connect', 'request'],

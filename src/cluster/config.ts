@@ -105,12 +105,22 @@ export type User = {
   prefixes?: readonly string[]
 }
 
+/** Of `discovery`: where to ask for nodes, and how often. */
+export type DiscoveryConfig = {
+  from: { srv: string } | { dns: string; port: number } | { endpoint: Address }
+  /** The name server to ask; undefined: the system's. */
+  server: Address | undefined
+  intervalMs: number
+}
+
 export type ClusterConfig = {
   name: string
   placement: Placement
   /** Of the list of nodes, as auto discovery tells it: greater whenever that changes. */
   configVersion: number
+  /** Empty where they are discovered. */
   nodes: readonly NodeConfig[]
+  discovery: DiscoveryConfig | undefined
   router: RouterConfig
   users: readonly User[]
   /** The file says that a listener beyond loopback without users is meant. */

@@ -5,7 +5,7 @@ import type { TlsFiles } from '../net/tls-material.ts'
 import type { OutboundTlsFiles } from '../net/tls-outbound.ts'
 import type { Secure } from '../net/transport.ts'
 import type { Placement } from '../ring/placement.ts'
-import type { DeadNode, HealthSettings } from '../cluster/config.ts'
+import type { DeadNode, DiscoveryConfig, HealthSettings } from '../cluster/config.ts'
 
 export type RouterNode = {
   name: string
@@ -25,6 +25,8 @@ export type RouterOptions = {
   threads: number
   placement: Placement
   nodes: readonly RouterNode[]
+  /** Where `nodes` were found; undefined: they are listed. */
+  discovery?: DiscoveryConfig | undefined
   /** Of what auto discovery tells; 1 to 2147483647. */
   configVersion: number
   connectionsPerNode: number

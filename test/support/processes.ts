@@ -97,6 +97,11 @@ export function startRouterFrom(
   return startServer(process.execPath, args, {})
 }
 
+/** `memring router` that finds its nodes as its flags say. */
+export function startRouterBy(flags: readonly string[]): Promise<ServerProcess> {
+  return startServer(process.execPath, [MAIN, 'router', ...withPort(flags)], {})
+}
+
 /** Runs the CLI until it ends by itself: for refusals, `-h`, `-V`. */
 export async function runMemring(
   args: readonly string[],

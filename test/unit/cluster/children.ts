@@ -49,6 +49,7 @@ export function clusterConfig(nodes: readonly NodeConfig[], users: User[] = []):
     name: 'test',
     placement: { preset: 'ketama' },
     configVersion: 1,
+    discovery: undefined,
     nodes,
     users,
     open: false,

@@ -236,6 +236,31 @@ test.each<[string, string, string[]]>([
     ['1:8: nodes: found 0 nodes, expected a list of 1 to 500 nodes'],
   ],
   [
+    'nodes and discovery',
+    'discovery: { srv: a.b }\nnodes: [a:1]',
+    ['1:12: discovery: found nodes, too, expected one of nodes and discovery'],
+  ],
+  [
+    'discovery from nowhere',
+    'discovery: { interval: 99 }',
+    ['1:24: discovery.interval: found 99, expected a whole number of 100 to 3600000'],
+  ],
+  [
+    'discovery from two places, and what does not go with it',
+    'discovery: { srv: a.b, endpoint: "c:1", port: 3, server: "c:53" }',
+    [
+      '1:12: discovery: found srv and endpoint, expected one of srv, dns, endpoint',
+      '1:47: discovery.port: found 3, expected none without dns',
+      '1:58: discovery.server: found c:53, expected the IP address and port of a name server, ' +
+        'with srv or dns',
+    ],
+  ],
+  [
+    'a name without a port',
+    'discovery: { dns: a.b, intervall: 200 }',
+    ['1:24: discovery.intervall: found an unknown field, did you mean "interval"?'],
+  ],
+  [
     'nodes as a mapping',
     'nodes: { a: 1 }',
     ['1:8: nodes: found a mapping, expected a list of 1 to 500 nodes'],
