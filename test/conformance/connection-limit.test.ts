@@ -1,6 +1,12 @@
 // -c: one connection too many is told so and closed; the others go on. With no_maxconns_fast it
 // waits until there is room.
 
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { TestConnection } from '../support/connection.ts'
 import { readStats } from '../support/stats.ts'
@@ -96,4 +102,36 @@ describe.each(['auto', 'epoll', 'net'])('no_maxconns_fast (node, %s)', io => {
       await server.stop()
     }
   })
+})
+
+test('a unix socket: who is over the limit waits, and nobody is closed for being idle', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'memring-limit-'))
+  const path = join(directory, 'socket')
+  const options = 'no_maxconns_fast,idle_timeout=1'
+  const server = await nodeOneThread.start(['-s', path, '-c', '3', '-o', options])
+  const all: TestConnection[] = []
+  try {
+    for (let count = 0; count < 5; count += 1) {
+      const socket = connect(path)
+      await once(socket, 'connect')
+      all.push(TestConnection.over(socket))
+      await all.at(-1)!.send('mn\r\n')
+    }
+    for (const connection of all.slice(0, 3)) {
+      expect((await connection.receive(4)).toString()).toBe('MN\r\n')
+    }
+    await sleep(3500)
+    expect((await all[4]!.receiveQuiet(50)).length).toBe(0)
+    const stats = await readStats(all[0]!)
+    expect(stats.get('idle_kicks')).toBe('0')
+    expect(stats.get('curr_connections')).toBe('3')
+    for (const connection of all.slice(1, 3)) connection.close()
+    for (const connection of all.slice(3)) {
+      expect((await connection.receive(4)).toString()).toBe('MN\r\n')
+    }
+  } finally {
+    for (const connection of all) connection.close()
+    await server.stop()
+    rmSync(directory, { recursive: true, force: true })
+  }
 })
