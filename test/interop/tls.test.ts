@@ -3,7 +3,7 @@
 
 import { execFile } from 'node:child_process'
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
-import { connect as plainConnect } from 'node:net'
+import { connect as plainConnect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
@@ -53,7 +53,7 @@ function caller(port: number, own?: Certificate): TLSSocket {
 }
 
 /** What comes back until `last` is seen or the connection is over. */
-async function ask(socket: TLSSocket, text: string, last = '\r\n'): Promise<string> {
+async function ask(socket: Socket, text: string, last = '\r\n'): Promise<string> {
   let answer = ''
   socket.write(text)
   const done = new Promise<void>(resolve => {
@@ -153,8 +153,7 @@ test('plain, TLS and mutual listeners serve one store', async () => {
   const node = await startNode(['-t', '2', ...tlsFlags(), ...listen])
   try {
     const open = plainConnect(plain, '127.0.0.1')
-    open.write('set shared 0 0 1\r\nx\r\n')
-    expect(String((await once(open, 'data'))[0])).toBe('STORED\r\n')
+    expect(await ask(open, 'set shared 0 0 1\r\nx\r\n')).toBe('STORED\r\n')
     const reply = 'VALUE shared 0 1\r\nx\r\nEND\r\n'
     const one = caller(secure)
     expect(await ask(one, 'get shared\r\n', 'END\r\n')).toBe(reply)
@@ -162,12 +161,10 @@ test('plain, TLS and mutual listeners serve one store', async () => {
     expect(await ask(stranger, 'get shared\r\n', 'END\r\n')).toBe('')
     const known = caller(mutual, certificates.issue('client'))
     expect(await ask(known, 'get shared\r\n', 'END\r\n')).toBe(reply)
-    open.write('stats settings\r\n')
-    const settings = String((await once(open, 'data'))[0])
+    const settings = await ask(open, 'stats settings\r\n', 'END\r\n')
     expect(settings).toContain('STAT ssl_enabled yes\r\n')
     expect(settings).not.toContain('PRIVATE KEY')
-    open.write('stats\r\n')
-    const general = String((await once(open, 'data'))[0])
+    const general = await ask(open, 'stats\r\n', 'END\r\n')
     expect(general).toMatch(/STAT ssl_handshake_errors 1\r\nSTAT ssl_proto_errors 0\r\n/)
     expect(general).toMatch(/STAT time_since_server_cert_refresh \d\r\n/)
     for (const socket of [open, one, known]) socket.destroy()
