@@ -10,6 +10,8 @@ import type { Session } from './session.ts'
 const SLICE_MS = 0.2
 /** After others were heard of: for so long it is made now and then, at most a sixth of the time. */
 const OTHERS_MS = 50
+/** Pieces that were asked for and empty, one after another: it waits for somebody, a node. */
+const IN_VAIN_MAX = 16
 
 export class ReplyStream {
   readonly #session: Session
@@ -92,14 +94,17 @@ export class ReplyStream {
     const session = this.#session
     const { output, services } = session
     const startedAtMs = performance.now()
+    let inVain = 0
     do {
       if (output.room < REPLY_ROOM && !session.flush()) break
+      const before = output.length
       if (!this.#producer!.produce(output)) {
         this.#producer = undefined
         session.flush()
         return
       }
-    } while (performance.now() - startedAtMs < SLICE_MS)
+      inVain = output.length === before ? inVain + 1 : 0
+    } while (performance.now() - startedAtMs < SLICE_MS && inVain < IN_VAIN_MAX)
     session.flush()
     this.#isPausing = true
     const goOn = (): void => {
@@ -108,7 +113,8 @@ export class ReplyStream {
       services.beginTurn()
       session.resume()
     }
-    if (this.#hasOthers(startedAtMs)) services.later(goOn)
+    const isWaiting = inVain === IN_VAIN_MAX
+    if (isWaiting || this.#hasOthers(startedAtMs)) services.later(goOn)
     else services.nextTurn(goOn)
   }
 
